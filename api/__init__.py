@@ -1,0 +1,1 @@
+"""The front desk: HTTP, command line, settings and the wiring of both halves."""

@@ -1,0 +1,40 @@
+"""The command line: what a person types."""
+
+import sys
+
+import typer
+
+from api.commands import broker, city, doctor, run, scenarios, serve, split
+from api.commands.errors import run_guarded
+
+app = typer.Typer(
+    name="tocsin",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Tocsin simulates a city's water network and the platform that watches it.
+
+**Start here:** `tocsin demo` runs a burst day you can follow, and `tocsin scenarios list` shows
+what else can be run with `tocsin run`.
+
+The two halves also run alone: `tocsin simulate` is the world, `tocsin pipeline` the platform,
+and `tocsin broker` the message broker between them.
+""",
+    epilog="Exit codes: 0 done · 1 failed · 2 wrong usage or a wrong file · 130 interrupted "
+    "(what was recorded is kept).",
+)
+
+app.command("run")(run.run)
+app.command("demo")(run.demo)
+app.command("simulate")(split.simulate)
+app.command("pipeline")(split.pipeline)
+app.command("broker")(broker.broker)
+app.command("serve")(serve.serve)
+app.command("doctor")(doctor.doctor)
+app.add_typer(city.app, name="city")
+app.add_typer(scenarios.app, name="scenarios")
+
+
+def main() -> None:
+    """Run the command line; turns expected errors into one line on stderr and an exit code."""
+    sys.exit(run_guarded(app))

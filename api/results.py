@@ -1,0 +1,261 @@
+"""What a run came to: counts, scores, hashes, and the files that keep them."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from api.plan import RunPlan
+from pipeline.event_log import FIRST_HASH, as_lines
+from pipeline.loop import STAGES
+from pipeline.messages import BulletinKind, IncidentStatus
+from pipeline.ports import LogEntry
+from pipeline.runners.embedded import EmbeddedRunner, ReadingCounts
+from simulator.world import World, WorldTotals
+
+_PASSED_BY = {
+    "monitor": ("Incident", None, None),
+    "warn": ("Incident", None, None),
+    "assess": ("Incident", "status", IncidentStatus.CONFIRMED.value),
+    "dispatch": ("Dispatch", "order", ...),
+    "supervise": ("Closure", None, None),
+    "evaluate": ("CaseEvaluation", None, None),
+    "report": ("Bulletin", "kind", BulletinKind.FINAL.value),
+}
+"""The log entry that shows an incident has passed a stage: kind, and a field with its value."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The outcome of a run; `summary` is what `--json` prints."""
+
+    summary: Mapping[str, Any]
+    report: Path | None
+
+    def to_json(self) -> str:
+        """Return the summary as one JSON object."""
+        return json.dumps(self.summary, ensure_ascii=False, indent=1)
+
+
+class PassedCounter:
+    """Counts how many incidents have passed each stage, entry by entry."""
+
+    def __init__(self) -> None:
+        self._passed: dict[str, set[str]] = {stage: set() for stage in STAGES}
+
+    def add(self, entries: Sequence[LogEntry]) -> None:
+        """Take the next entries of the log."""
+        for entry in entries:
+            for stage, (kind, field, wanted) in _PASSED_BY.items():
+                if entry.kind == kind and _shows(entry, field, wanted):
+                    self._passed[stage].add(entry.subject)
+
+    def counts(self) -> dict[str, int]:
+        """Return stage → number of incidents that passed it."""
+        return {stage: len(cases) for stage, cases in self._passed.items()}
+
+
+def stages_passed(entries: Sequence[LogEntry]) -> dict[str, int]:
+    """Return how many incidents have passed each stage, by the event log."""
+    counter = PassedCounter()
+    counter.add(entries)
+    return counter.counts()
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a session knows of its run beside the event log.
+
+    Attributes:
+        plan: What was run.
+        world: The world, at its end.
+        counts: Readings as the platform counted them.
+        hashes: Hash of each recorded part.
+        asked_pace: The pace as asked for.
+        worst_lag_s: Largest lag behind it, seconds.
+        wall_s: How long the run took.
+        transport: Name of the wire.
+        out: The run's folder.
+    """
+
+    plan: RunPlan
+    world: World
+    counts: ReadingCounts
+    hashes: Mapping[str, str]
+    asked_pace: str
+    worst_lag_s: float
+    wall_s: float
+    transport: str
+    out: Path
+
+
+def result_of(facts: RunFacts, entries: Sequence[LogEntry]) -> RunResult:
+    """Write the result files of a run into its folder and return the result."""
+    plan, world = facts.plan, facts.world
+    events = entries[-1].hash if entries else FIRST_HASH
+    event_s = (world.now_ms - plan.scenario.start_ms) / 1000.0
+    summary = {
+        "tocsin": version("tocsin"),
+        "scenario": plan.scenario.name,
+        "city": plan.city.id,
+        "seed": plan.seed,
+        "complete": world.is_over,
+        "recording_hash": recording_hash(plan.scenario.digest, plan.seed, facts.hashes, events),
+        "readings": _readings(world.totals, facts.counts),
+        "incidents": _incidents(world, entries),
+        "evaluation": _evaluation(entries),
+        "stages": stages_passed(entries),
+        "pace": {
+            "asked": facts.asked_pace,
+            "actual": _ratio(event_s, facts.wall_s),
+            "worst_lag_s": round(facts.worst_lag_s, 3),
+        },
+        "water_balance": _balance(world.totals),
+        "transport": facts.transport,
+        "wall_s": round(facts.wall_s, 3),
+        "out": str(facts.out),
+    }
+    return RunResult(summary, write_result(facts.out, summary, entries, facts.hashes))
+
+
+def world_result(
+    plan: RunPlan, world: World, hashes: Mapping[str, str], wall_s: float, out: Path
+) -> dict[str, Any]:
+    """Write the manifest of a world that ran alone and return its summary."""
+    totals = world.totals
+    summary: dict[str, Any] = {
+        "tocsin": version("tocsin"),
+        "scenario": plan.scenario.name,
+        "city": plan.city.id,
+        "seed": plan.seed,
+        "complete": world.is_over,
+        "ticks": world.tick_number,
+        "readings": {"published": totals.readings, "lost": totals.lost_readings},
+        "frames": {"published": totals.frames, "lost": totals.lost_frames},
+        "actual_pace": _ratio((world.now_ms - plan.scenario.start_ms) / 1000.0, wall_s),
+        "wall_s": round(wall_s, 3),
+        "out": str(out),
+    }
+    text = json.dumps({**summary, "format": 1, "hashes": dict(hashes)}, indent=1)
+    (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    return summary
+
+
+def platform_result(plan: RunPlan, runner: EmbeddedRunner, out: Path) -> dict[str, Any]:
+    """Write the events and reports of a platform that ran alone and return its summary."""
+    entries = runner.entries()
+    counts = runner.reading_counts()
+    summary: dict[str, Any] = {
+        "tocsin": version("tocsin"),
+        "scenario": plan.scenario.name,
+        "city": plan.city.id,
+        "complete": runner.is_over,
+        "ticks": runner.last_tick,
+        "events": len(entries),
+        "events_hash": entries[-1].hash if entries else FIRST_HASH,
+        "readings": {
+            "received": counts.received,
+            "duplicate": counts.duplicate,
+            "rejected": counts.rejected,
+        },
+        "evaluation": _evaluation(entries),
+        "stages": stages_passed(entries),
+        "out": str(out),
+    }
+    write_result(out, summary, entries, {})
+    return summary
+
+
+def write_result(
+    out: Path, summary: Mapping[str, Any], entries: Sequence[LogEntry], hashes: Mapping[str, str]
+) -> Path | None:
+    """Write `events.jsonl`, `manifest.json` and `reports/`; return the run's summary report."""
+    with (out / "events.jsonl").open("w", encoding="utf-8") as lines:
+        for line in as_lines(entries):
+            lines.write(line + "\n")
+    manifest = {**summary, "format": 1, "hashes": dict(hashes)}
+    text = json.dumps(manifest, ensure_ascii=False, indent=1)
+    (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    return write_reports(out / "reports", entries)
+
+
+def write_reports(folder: Path, entries: Sequence[LogEntry]) -> Path | None:
+    """Write every bulletin as Markdown and JSON; return the summary's file if there is one."""
+    folder.mkdir(exist_ok=True)
+    summary: Path | None = None
+    for entry in entries:
+        if entry.kind != "Bulletin":
+            continue
+        file = folder / f"{entry.data['id']}.md"
+        file.write_text(entry.data["markdown"], encoding="utf-8")
+        text = json.dumps(entry.data, ensure_ascii=False, indent=1)
+        file.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+        if entry.data["kind"] == BulletinKind.SUMMARY.value:
+            summary = file
+    return summary
+
+
+def recording_hash(scenario: str, seed: int, hashes: Mapping[str, str], events: str) -> str:
+    """Return the hash of a recording: scenario, seed, readings, truth, feedback and event log."""
+    parts = [scenario, str(seed), *(f"{name}={hashes[name]}" for name in sorted(hashes)), events]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _shows(entry: LogEntry, field: str | None, wanted: object) -> bool:
+    if field is None:
+        return True
+    value = entry.data.get(field)
+    return value is not None if wanted is ... else value == wanted
+
+
+def _readings(totals: WorldTotals, counts: ReadingCounts) -> dict[str, int]:
+    return {
+        "published": totals.readings,
+        "received": counts.received,
+        "lost": totals.lost_readings,
+        "lost_frames": totals.lost_frames,
+        "duplicate": counts.duplicate,
+        "rejected": counts.rejected,
+    }
+
+
+def _incidents(world: World, entries: Sequence[LogEntry]) -> dict[str, int]:
+    last = _last(entries, "RunEvaluation")
+    if last is None:
+        true = sum(item.is_hazard for item in world.true_incidents())
+        return {"true": true, "found": 0, "missed": 0, "false": 0}
+    return {name: last[name] for name in ("true", "found", "missed", "false")}
+
+
+def _evaluation(entries: Sequence[LogEntry]) -> dict[str, Any]:
+    last = _last(entries, "RunEvaluation")
+    names = (
+        "pod",
+        "far_ratio",
+        "csi",
+        "bias",
+        "lead_time_min",
+        "lead_time_all_min",
+        "detection_delay_min",
+        "location_error_m",
+        "location_error_pipes",
+        "timeliness",
+        "alarms",
+    )
+    return {name: None if last is None else last.get(name) for name in names}
+
+
+def _last(entries: Sequence[LogEntry], kind: str) -> dict[str, Any] | None:
+    return next((entry.data for entry in reversed(entries) if entry.kind == kind), None)
+
+
+def _balance(totals: WorldTotals) -> dict[str, float]:
+    share = abs(totals.imbalance_m3) / totals.inflow_m3 if totals.inflow_m3 else 0.0
+    return {"inflow_m3": round(totals.inflow_m3, 1), "error_share": round(share, 6)}
+
+
+def _ratio(event_s: float, wall_s: float) -> float:
+    return round(event_s / wall_s, 1) if wall_s > 0 else 0.0

@@ -1,0 +1,1 @@
+"""The platform: seven stages from monitoring to reporting, run as a closed loop."""

@@ -1,0 +1,1 @@
+"""Adapters: where the platform keeps what it may not lose."""

@@ -1,0 +1,151 @@
+"""The event log, snapshots and outbox in a relational database: SQLite, or any by URL."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.errors import StoreError
+from pipeline.ports import LogEntry
+
+_META = sa.MetaData()
+
+_LOG = sa.Table(
+    "event_log",
+    _META,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("time_ms", sa.BigInteger, nullable=False),
+    sa.Column("stage", sa.String(16), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("subject", sa.String(160), nullable=False, index=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Column("prev_hash", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+_OUTBOX = sa.Table(
+    "outbox",
+    _META,
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("key", sa.String(200), nullable=False, unique=True),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("is_sent", sa.Boolean, nullable=False, index=True),
+)
+_SNAPSHOT = sa.Table(
+    "snapshot",
+    _META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("state", sa.LargeBinary, nullable=False),
+)
+
+
+def sqlite_url(file: Path) -> str:
+    """Return the database URL of an SQLite file."""
+    return f"sqlite:///{file}"
+
+
+class SqlStore:
+    """An `EventStore` over SQLAlchemy Core; one writer at a time.
+
+    SQLite runs in WAL mode: a transaction that was committed survives `kill -9` of the process;
+    `is_durable` also makes it survive a power cut (synchronous FULL).
+    """
+
+    def __init__(self, url: str, *, is_durable: bool = False) -> None:
+        try:
+            self._engine = sa.create_engine(url)
+            if self._engine.dialect.name == "sqlite":
+                sa.event.listen(self._engine, "connect", _sqlite_pragmas(is_durable))
+            _META.create_all(self._engine)
+            self._connection = self._engine.connect()
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(f"store {url}: cannot be opened: {error}") from error
+
+    def append(self, entries: Sequence[LogEntry], outbox: Sequence[tuple[str, str, bytes]]) -> None:
+        """Append log entries and outgoing (key, topic, payload) in one transaction."""
+        with self._connection.begin():
+            if entries:
+                self._connection.execute(sa.insert(_LOG), [_row(entry) for entry in entries])
+            if outbox:
+                rows = [
+                    {"key": key, "topic": topic, "payload": payload, "is_sent": False}
+                    for key, topic, payload in outbox
+                ]
+                self._connection.execute(sa.insert(_OUTBOX), rows)
+
+    def entries(self, after: int = -1, limit: int | None = None) -> Sequence[LogEntry]:
+        """Return entries with `seq` greater than `after`, in order."""
+        query = sa.select(_LOG).where(_LOG.c.seq > after).order_by(_LOG.c.seq).limit(limit)
+        with self._connection.begin():
+            rows = self._connection.execute(query).mappings().all()
+        return [_entry(dict(row)) for row in rows]
+
+    def last_seq(self) -> int:
+        """Return the `seq` of the last entry, -1 when the log is empty."""
+        with self._connection.begin():
+            last = self._connection.execute(sa.select(sa.func.max(_LOG.c.seq))).scalar()
+        return -1 if last is None else int(last)
+
+    def unsent(self) -> Sequence[tuple[str, str, bytes]]:
+        """Return outgoing messages not yet marked as sent, oldest first."""
+        query = (
+            sa.select(_OUTBOX.c.key, _OUTBOX.c.topic, _OUTBOX.c.payload)
+            .where(~_OUTBOX.c.is_sent)
+            .order_by(_OUTBOX.c.place)
+        )
+        with self._connection.begin():
+            return [tuple(row) for row in self._connection.execute(query).all()]
+
+    def mark_sent(self, keys: Sequence[str]) -> None:
+        """Mark outgoing messages as sent."""
+        if not keys:
+            return
+        with self._connection.begin():
+            self._connection.execute(
+                sa.update(_OUTBOX).where(_OUTBOX.c.key == sa.bindparam("k")).values(is_sent=True),
+                [{"k": key} for key in keys],
+            )
+
+    def save_snapshot(self, seq: int, state: bytes) -> None:
+        """Keep `state` as the newest snapshot; it holds all effects up to log entry `seq`."""
+        with self._connection.begin():
+            self._connection.execute(sa.delete(_SNAPSHOT))
+            self._connection.execute(sa.insert(_SNAPSHOT), {"id": 1, "seq": seq, "state": state})
+
+    def snapshot(self) -> tuple[int, bytes] | None:
+        """Return the newest snapshot as (seq, state), None when there is none."""
+        with self._connection.begin():
+            row = self._connection.execute(sa.select(_SNAPSHOT.c.seq, _SNAPSHOT.c.state)).first()
+        return None if row is None else (int(row[0]), bytes(row[1]))
+
+    def close(self) -> None:
+        """Release the database."""
+        self._connection.close()
+        self._engine.dispose()
+
+
+def _sqlite_pragmas(is_durable: bool) -> Any:
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
+        cursor.execute("PRAGMA busy_timeout=5000")
+        cursor.close()
+
+    return set_pragmas
+
+
+def _row(entry: LogEntry) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(entry, name) for name in LogEntry.__slots__}
+    row["data"] = msgspec.json.encode(entry.data, order="sorted").decode()
+    return row
+
+
+def _entry(row: dict[str, Any]) -> LogEntry:
+    row["data"] = msgspec.json.decode(row["data"])
+    return LogEntry(**row)

@@ -1,0 +1,158 @@
+"""An incident in the making: its alarms, what is held of it, and its next version."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.assess.history import History
+from pipeline.assess.layout import Layout
+from pipeline.messages import (
+    Alarm,
+    AlarmState,
+    Cause,
+    HealthKind,
+    Incident,
+    IncidentStatus,
+    Location,
+    WarningNotice,
+)
+from sensors.levels import Level, worst
+from sensors.readings import Floats, Int64s
+
+OVER = frozenset({AlarmState.CLEARED, AlarmState.WITHDRAWN})
+"""States of an alarm that no longer stands."""
+KINDS = tuple(HealthKind)
+UNUSABLE = sum(
+    1 << KINDS.index(kind) for kind in (HealthKind.STUCK, HealthKind.RANGE, HealthKind.SKEW)
+)
+"""Doubts that keep a device out of the evidence, as bits."""
+
+
+@dataclass(slots=True)
+class Case:
+    """One incident while the platform has to do with it (mutable: only its stage changes it).
+
+    Attributes:
+        onset_ms: Sample time of the first sample that violated a limit.
+        newest_raised_ms: The same of the newest alarm that joined.
+        evidence_level: Worst level of its alarms; never lowered once confirmed.
+        reference_ms: Sample times of the undisturbed reference, empty until first needed.
+        reference: Its values.
+        decided_ms: When it was confirmed or dismissed.
+        ended_ms: When it was dismissed or closed.
+        located_ms: When its place was last searched for.
+        emitted_ms: When its newest version was emitted.
+        has_arrived: Whether a team has arrived.
+        is_stale: Whether the newest version lacks something.
+        drafts: Draft warnings that wait for the decision.
+        warning: The warning in its newest version, None before it is issued.
+    """
+
+    id: str
+    area: str
+    domain: str
+    opened_ms: int
+    onset_ms: int
+    newest_raised_ms: int
+    evidence_level: Level
+    level: Level
+    location: Location
+    status: IncidentStatus = IncidentStatus.ASSESSING
+    cause: Cause = Cause.UNKNOWN
+    reason: str = ""
+    version: int = 0
+    alarms: list[str] = field(default_factory=list)
+    devices: list[int] = field(default_factory=list)
+    likelihood: int = 1
+    consequence: int = 1
+    risk_level: Level = Level.BLUE
+    confidence: float = 0.0
+    households: float = 0.0
+    reference_ms: Int64s = field(default_factory=lambda: np.zeros(0, np.int64))
+    reference: Floats = field(default_factory=lambda: np.zeros(0))
+    decided_ms: int = 0
+    ended_ms: int = 0
+    located_ms: int = 0
+    emitted_ms: int = 0
+    has_arrived: bool = False
+    is_stale: bool = True
+    drafts: list[WarningNotice] = field(default_factory=list)
+    warning: WarningNotice | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still assessed or confirmed."""
+        return self.status in (IncidentStatus.ASSESSING, IncidentStatus.CONFIRMED)
+
+    def version_at(self, now_ms: int, reason: str, layout: Layout) -> Incident:
+        """Return the next version of the incident."""
+        self.version += 1
+        self.emitted_ms, self.reason, self.is_stale = now_ms, reason, False
+        return Incident(
+            id=self.id,
+            version=self.version,
+            status=self.status,
+            domain=self.domain,
+            cause=self.cause,
+            level=self.level,
+            area=self.area,
+            alarms=tuple(sorted(self.alarms)),
+            devices=tuple(layout.ids[number] for number in sorted(self.devices)),
+            location=self.location,
+            likelihood=self.likelihood,
+            consequence=self.consequence,
+            risk_level=self.risk_level,
+            confidence=self.confidence,
+            households=self.households,
+            opened_ms=self.opened_ms,
+            time_ms=now_ms,
+            reason=reason,
+        )
+
+
+@dataclass(slots=True)
+class AssessState:
+    """Everything the stage remembers.
+
+    Attributes:
+        doubts: Bits of `KINDS` that are on, one entry a device.
+        alarms: Alarm id → newest state of each alarm that stands or belongs to an open case.
+        owner: Alarm id → case it belongs to.
+        cases: Cases by id, oldest first.
+        pending: Alarms since the last moment.
+        drafts: Draft warnings not yet given to a case.
+    """
+
+    history: History
+    doubts: Int64s
+    alarms: dict[str, Alarm] = field(default_factory=dict)
+    owner: dict[str, str] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    pending: list[Alarm] = field(default_factory=list)
+    drafts: list[WarningNotice] = field(default_factory=list)
+
+    def standing(self, case: Case) -> list[Alarm]:
+        """Return the alarms of a case that still stand."""
+        known = [self.alarms[alarm] for alarm in case.alarms if alarm in self.alarms]
+        return [alarm for alarm in known if alarm.state not in OVER]
+
+    def renew_evidence_level(self, case: Case) -> bool:
+        """Bring a case's evidence level up to date; return whether it got worse."""
+        now = worst(*(alarm.level for alarm in self.standing(case)))
+        before = case.evidence_level
+        if now is not None:
+            confirmed = case.status is IncidentStatus.CONFIRMED
+            case.evidence_level = worst(before, now) or now if confirmed else now
+        return case.evidence_level.is_worse_than(before)
+
+    def forget(self, now_ms: int, keep_ms: int) -> None:
+        """Drop cases that ended more than `keep_ms` ago, and alarms nobody needs."""
+        for case in list(self.cases.values()):
+            if not case.is_open and case.ended_ms + keep_ms < now_ms:
+                del self.cases[case.id]
+        for alarm in list(self.alarms.values()):
+            case_id = self.owner.get(alarm.id, "")
+            owner = self.cases.get(case_id)
+            if alarm.state in OVER and (owner is None or not owner.is_open):
+                del self.alarms[alarm.id]
+                self.owner.pop(alarm.id, None)

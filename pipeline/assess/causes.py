@@ -1,0 +1,155 @@
+"""Decides what caused an incident: operation, a faulty device, a burst, or something unknown."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.assess.evidence import Evidence
+from pipeline.assess.locate import LeakFit, fault_gain
+from pipeline.assess.policy import AssessPolicy
+from pipeline.assess.reasons import Reason
+from pipeline.messages import Cause, IncidentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmPicture:
+    """What the alarms of an incident say together.
+
+    Attributes:
+        is_over: Every alarm was withdrawn or cleared.
+        is_raised: At least one alarm stands confirmed.
+        low_head: Devices whose service pressure is below the yellow limit or worse.
+        devices: Numbers of the devices with an alarm that stands.
+        is_doubtful: Each of those devices is known to be doubtful.
+        is_due: The time to decide is up.
+    """
+
+    is_over: bool
+    is_raised: bool
+    low_head: int
+    devices: tuple[int, ...]
+    is_doubtful: bool
+    is_due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A decision: confirmed or dismissed, which cause, why, and how sure."""
+
+    status: IncidentStatus
+    cause: Cause
+    reason: Reason
+    confidence: float
+
+
+def is_ripe(evidence: Evidence, alarms: AlarmPicture, policy: AssessPolicy) -> bool:
+    """Return whether to decide: an alarm is confirmed, enough devices agree, or time is up."""
+    clear = int(evidence.clear(policy).sum())
+    return alarms.is_raised or alarms.is_due or clear >= policy.clear_devices
+
+
+def needs_search(evidence: Evidence, policy: AssessPolicy) -> bool:
+    """Return whether the residuals are worth a search for a leak."""
+    return bool(evidence.clear(policy).any())
+
+
+def decide(
+    evidence: Evidence, fit: LeakFit | None, alarms: AlarmPicture, policy: AssessPolicy
+) -> Verdict | None:
+    """Return what an incident is held to be, or None while waiting can still help.
+
+    `fit` is None when no search was made or there is no network model.
+    """
+    if alarms.is_over:
+        return _dismissed(Cause.UNKNOWN, Reason.ALARMS_WITHDRAWN, 0.9)
+    if not is_ripe(evidence, alarms, policy):
+        return None
+    clear = int(evidence.clear(policy).sum())
+    is_leak = fit is not None and _is_leak(fit, policy)
+    share = evidence.explained_share(policy)
+    if clear == 0 or (share >= policy.explained_share and not is_leak):
+        return _explained(evidence, alarms, share, policy)
+    alone, faulty_gain = fault_gain(evidence)
+    leak_gain = fit.gain if fit is not None else 0.0
+    if clear == 1 and faulty_gain >= leak_gain + policy.fault_margin:
+        sure = 1.0 - math.exp(-(faulty_gain - leak_gain) / policy.leak_gain)
+        if alone in alarms.devices:
+            return _dismissed(Cause.DEVICE_FAULT, Reason.NEIGHBOURS_CONTRADICT_DEVICE, sure)
+        return _waited(alarms, _dismissed(Cause.UNKNOWN, Reason.EXPLAINED_BY_MODEL, sure))
+    if fit is not None and is_leak:
+        rival = faulty_gain if clear == 1 else 0.0
+        sure = fit.share * (1.0 - math.exp(-max(0.0, leak_gain - rival + 1.0) / policy.leak_gain))
+        return _confirmed(Cause.BURST, Reason.LEAK_FITS_RESIDUALS, sure)
+    return _unfitted(evidence, alarms, clear, policy)
+
+
+def decide_without_model(
+    evidence: Evidence, alarms: AlarmPicture, policy: AssessPolicy
+) -> Verdict | None:
+    """Decide by the measured changes alone: coarser, and every confidence is low."""
+    if alarms.is_over:
+        return _dismissed(Cause.UNKNOWN, Reason.ALARMS_WITHDRAWN, 0.9)
+    if not is_ripe(evidence, alarms, policy):
+        return None
+    clear = evidence.clear(policy)
+    if alarms.low_head and evidence.stopped:
+        return _confirmed(Cause.PUMP_OUTAGE, Reason.PUMPS_STAND_AND_PRESSURE_LOW, 0.5)
+    if evidence.stopped or evidence.started:
+        return _dismissed(Cause.PUMP_SWITCH, Reason.EXPLAINED_BY_OPERATION, 0.5)
+    if alarms.is_doubtful and not clear.any():
+        return _waited(alarms, _dismissed(Cause.DEVICE_FAULT, Reason.DEVICE_DOUBTFUL, 0.5))
+    if not clear.any():
+        return _waited(alarms, _dismissed(Cause.UNKNOWN, Reason.EVIDENCE_TOO_WEAK, 0.3))
+    others = np.abs(evidence.z[~clear & evidence.is_pressure])
+    if int(clear.sum()) == 1 and len(others) >= 2 and others.max() < policy.clear_sigma / 2:
+        return _dismissed(Cause.DEVICE_FAULT, Reason.NEIGHBOURS_CONTRADICT_DEVICE, 0.4)
+    return _confirmed(Cause.BURST, Reason.LARGEST_DROP_WITHOUT_MODEL, 0.3)
+
+
+def _is_leak(fit: LeakFit, policy: AssessPolicy) -> bool:
+    return fit.gain >= policy.leak_gain and fit.share >= policy.leak_share
+
+
+def _explained(
+    evidence: Evidence, alarms: AlarmPicture, share: float, policy: AssessPolicy
+) -> Verdict | None:
+    """Decide where the model knows why: pumps, tanks and the time of day."""
+    if alarms.low_head and evidence.standing:
+        return _confirmed(Cause.PUMP_OUTAGE, Reason.PUMPS_STAND_AND_PRESSURE_LOW, max(share, 0.5))
+    if (evidence.stopped or evidence.started) and share >= policy.explained_share:
+        return _dismissed(Cause.PUMP_SWITCH, Reason.EXPLAINED_BY_OPERATION, share)
+    if alarms.is_doubtful:
+        return _waited(alarms, _dismissed(Cause.DEVICE_FAULT, Reason.DEVICE_DOUBTFUL, 0.7))
+    return _waited(alarms, _dismissed(Cause.UNKNOWN, Reason.EXPLAINED_BY_MODEL, 0.7))
+
+
+def _unfitted(
+    evidence: Evidence, alarms: AlarmPicture, clear: int, policy: AssessPolicy
+) -> Verdict | None:
+    """Decide where something happened that no single leak explains."""
+    if clear < policy.clear_devices:
+        return _waited(alarms, _dismissed(Cause.UNKNOWN, Reason.EVIDENCE_TOO_WEAK, 0.5))
+    low = int((evidence.clear(policy) & evidence.is_pressure & (evidence.residual < 0)).sum())
+    if alarms.low_head and low >= policy.clear_devices:
+        verdict = _confirmed(Cause.LOW_SUPPLY, Reason.SEVERAL_DEVICES_LOW_NO_LEAK_FITS, 0.5)
+    else:
+        verdict = _confirmed(Cause.UNKNOWN, Reason.UNEXPLAINED_CHANGE, 0.3)
+    return _waited(alarms, verdict)
+
+
+def _waited(alarms: AlarmPicture, verdict: Verdict) -> Verdict | None:
+    """Return a verdict that later samples may still overturn only when time is up."""
+    return verdict if alarms.is_due else None
+
+
+def _confirmed(cause: Cause, reason: Reason, confidence: float) -> Verdict:
+    return Verdict(IncidentStatus.CONFIRMED, cause, reason, _rounded(confidence))
+
+
+def _dismissed(cause: Cause, reason: Reason, confidence: float) -> Verdict:
+    return Verdict(IncidentStatus.DISMISSED, cause, reason, _rounded(confidence))
+
+
+def _rounded(confidence: float) -> float:
+    return round(min(max(confidence, 0.05), 0.99), 3)

@@ -1,0 +1,171 @@
+"""What the devices show against what the model expects: changes, residuals and their sigma."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.assess.history import History
+from pipeline.assess.layout import Layout
+from pipeline.assess.policy import MINUTE_MS, AssessPolicy
+from pipeline.ports import Conditions, NetworkModel
+from sensors.readings import Floats, Int64s
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Each device's last sample before anything happened; time 0 and NaN where there is none."""
+
+    time_ms: Int64s
+    value: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Changes since the reference at the usable pressure and flow devices, as columns.
+
+    Attributes:
+        device: Numbers of the devices that have a reference and a sample after onset.
+        is_pressure: Which of them measure pressure; the others measure flow.
+        measured: Measured change, in the quantity's unit.
+        modelled: Change the model expects from demand, pumps and tanks alone.
+        noise: Standard deviation of a change when nothing at all happened.
+        sigma: The same with the model's error in what it expects.
+        after: Newest measured value.
+        after_ms: Its sample time.
+        stopped: Pumps that ran at the reference and stand now.
+        started: Pumps that stood at the reference and run now.
+        standing: Pumps that stand now.
+    """
+
+    device: Int64s
+    is_pressure: Flags
+    measured: Floats
+    modelled: Floats
+    noise: Floats
+    sigma: Floats
+    after: Floats
+    after_ms: Int64s
+    stopped: tuple[str, ...] = ()
+    started: tuple[str, ...] = ()
+    standing: tuple[str, ...] = ()
+
+    @property
+    def residual(self) -> Floats:
+        """Measured change that demand, pumps and tanks do not explain."""
+        return self.measured - self.modelled
+
+    @property
+    def z(self) -> Floats:
+        """Residual in standard deviations."""
+        return self.residual / self.sigma
+
+    def clear(self, policy: AssessPolicy) -> Flags:
+        """Return which devices deviate clearly from the model."""
+        return np.abs(self.z) >= policy.clear_sigma
+
+    def explained_share(self, policy: AssessPolicy) -> float:
+        """Return how much of the clear measured changes the model explains, 0 to 1.
+
+        Pressure and flow are added in standard deviations of the noise.
+        """
+        changed = np.abs(self.measured) >= policy.clear_sigma * self.noise
+        if not changed.any():
+            return 0.0
+        weight = np.abs(self.measured[changed] / self.noise[changed]).sum()
+        left = np.abs(self.residual[changed] / self.noise[changed]).sum()
+        return float(np.clip(1.0 - left / weight, 0.0, 1.0))
+
+
+def take_reference(
+    history: History, onset_ms: int, policy: AssessPolicy, known: Reference | None = None
+) -> Reference:
+    """Return the newest samples well before `onset_ms`; those already `known` are kept.
+
+    A late batch may bring a reference that was not there at the first look.
+    """
+    time_ms, value = history.newest(onset_ms - policy.reference_margin_ms)
+    stale = time_ms < onset_ms - policy.reference_age_ms
+    time_ms, value = np.where(stale, 0, time_ms), np.where(stale, np.nan, value)
+    if known is None:
+        return Reference(time_ms, value)
+    kept = known.time_ms > 0
+    return Reference(np.where(kept, known.time_ms, time_ms), np.where(kept, known.value, value))
+
+
+def conditions_at(history: History, layout: Layout, at_ms: int, *, is_after: bool) -> Conditions:
+    """Return pumps and tanks as measured at `at_ms`.
+
+    Before an onset the sample before counts; after it the next one does, because a pump that
+    switched between two of its samples is what moved the pressures that raised the alarm.
+    """
+    pick = history.next_after if is_after else history.last_before
+    pumps = {layout.element[n]: pick(n, at_ms) for n in layout.pumps.tolist()}
+    tanks = {layout.element[n]: pick(n, at_ms) for n in layout.tanks.tolist()}
+    return Conditions(
+        {pump: value > 0.5 for pump, value in sorted(pumps.items()) if np.isfinite(value)},
+        {tank: value for tank, value in sorted(tanks.items()) if np.isfinite(value)},
+    )
+
+
+def gather(
+    history: History,
+    layout: Layout,
+    reference: Reference,
+    onset_ms: int,
+    doubtful: Flags,
+    model: NetworkModel | None,
+    policy: AssessPolicy,
+) -> Evidence:
+    """Compare the newest samples with the reference and with the model."""
+    newest_ms, newest = history.newest()
+    usable = (reference.time_ms > 0) & (newest_ms >= onset_ms) & ~doubtful
+    usable &= np.isfinite(layout.floor)
+    device = np.flatnonzero(usable).astype(np.int64)
+    before_ms, after_ms = reference.time_ms[device], newest_ms[device]
+    measured = newest[device] - reference.value[device]
+    modelled = np.zeros(len(device))
+    if model is not None and len(device):
+        modelled = expected(history, layout, model, device, after_ms, is_after=True)
+        modelled -= expected(history, layout, model, device, before_ms, is_after=False)
+    fit = np.isfinite(modelled)
+    noise = np.hypot(layout.accuracy[device], layout.floor[device])
+    sigma = np.hypot(noise, policy.model_share * np.nan_to_num(modelled))
+    last_ms = int(after_ms.max()) if len(device) else onset_ms
+    first_ms = int(before_ms.max()) if len(device) else onset_ms - policy.reference_margin_ms
+    now = conditions_at(history, layout, last_ms, is_after=True).pump_on
+    then = conditions_at(history, layout, first_ms, is_after=False).pump_on
+    return Evidence(
+        device=device[fit],
+        is_pressure=np.isin(device[fit], layout.pressure),
+        measured=measured[fit],
+        modelled=modelled[fit],
+        noise=noise[fit],
+        sigma=sigma[fit],
+        after=newest[device][fit],
+        after_ms=after_ms[fit],
+        stopped=tuple(pump for pump, on in now.items() if not on and then.get(pump, False)),
+        started=tuple(pump for pump, on in now.items() if on and not then.get(pump, True)),
+        standing=tuple(pump for pump, on in now.items() if not on),
+    )
+
+
+def expected(
+    history: History,
+    layout: Layout,
+    model: NetworkModel,
+    device: Int64s,
+    time_ms: Int64s,
+    *,
+    is_after: bool,
+) -> Floats:
+    """Return what the model expects of each device at its own sample time, to the minute."""
+    minute_ms = time_ms // MINUTE_MS * MINUTE_MS
+    values = np.full(len(device), np.nan)
+    for at_ms in np.unique(minute_ms).tolist():
+        conditions = conditions_at(history, layout, at_ms, is_after=is_after)
+        rows = minute_ms == at_ms
+        values[rows] = model.expect(at_ms, conditions)[device[rows]]
+    return values

@@ -1,0 +1,1 @@
+"""Dispatch (派单): response plans turned into orders to the nearest capable free teams."""

@@ -1,0 +1,189 @@
+"""The evaluate stage: a verdict on each closed case, and the scores of the run."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.evaluate.matching import MatchLimits, distance_m, match
+from pipeline.evaluate.pipes import PipeSteps
+from pipeline.evaluate.reasons import Reason
+from pipeline.evaluate.records import CaseRecord, EvaluateState
+from pipeline.evaluate.scores import Contingency, mean, ratio
+from pipeline.messages import (
+    Alarm,
+    AlarmState,
+    CaseEvaluation,
+    Closure,
+    Incident,
+    Message,
+    Milestone,
+    RunEvaluation,
+    Slip,
+    WarningNotice,
+)
+from pipeline.stage import pack, unpack
+from sensors.city import City
+from sensors.ground_truth import TrueIncident
+
+_VERSION = 1
+_MINUTE_MS = 60_000.0
+
+
+class EvaluateStage:
+    """Judges cases when they are closed and the whole run when it ends.
+
+    The scores follow from what was said, not from the order in which it arrived.
+    """
+
+    name = "evaluate"
+
+    def __init__(self, city: City, limits: MatchLimits | None = None) -> None:
+        """Take the city (its links give distances in pipes) and the matching tolerances."""
+        self._pipes = PipeSteps(city)
+        self._limits = limits or MatchLimits()
+        self._state = EvaluateState()
+
+    def on_batch(self, batch: Sequence[Message], now_ms: int) -> Sequence[Message]:
+        """Note messages; return the evaluation of each case that was closed."""
+        state = self._state
+        out: list[Message] = []
+        for message in batch:
+            match message:
+                case Alarm(state=AlarmState.RAISED):
+                    state.alarms += 1
+                case Incident():
+                    state.note_incident(message)
+                case WarningNotice():
+                    state.note_warning(message)
+                case Slip():
+                    state.note_slip(message)
+                case Milestone():
+                    state.note_milestone(message)
+                case TrueIncident():
+                    state.note_truth(message)
+                case Closure():
+                    out += self._on_closure(message, now_ms)
+                case _:
+                    pass
+        return out
+
+    def on_time(self, now_ms: int) -> Sequence[Message]:
+        """Return nothing: evaluation waits for closures and for `finish`."""
+        return ()
+
+    def next_due(self) -> int | None:
+        """Return None: no timers."""
+        return None
+
+    def finish(self, now_ms: int) -> Sequence[Message]:
+        """End the run: return verdicts that are new or changed, then the run's scores."""
+        state = self._state
+        matches = self._matches(now_ms)
+        out: list[Message] = []
+        for case in state.confirmed():
+            verdict = self._verdict(case, matches, now_ms)
+            given = state.given.get(case.id)
+            if given is None:
+                verdict = replace(verdict, reason=Reason.OPEN_AT_END)
+            elif replace(verdict, time_ms=given.time_ms, reason=given.reason) == given:
+                continue
+            else:
+                verdict = replace(verdict, reason=Reason.REVISED)
+            state.given[case.id] = verdict
+            out.append(verdict)
+        out.append(self._scores(matches, now_ms))
+        return out
+
+    def snapshot(self) -> bytes:
+        """Return everything the scores are made of."""
+        return pack(self.name, _VERSION, self._state)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Replace the state by a snapshot of `snapshot`."""
+        self._state = unpack(snapshot, self.name, _VERSION, EvaluateState)
+
+    def _matches(self, end_ms: int) -> dict[str, str]:
+        found = [case.as_found() for case in self._state.confirmed()]
+        return match(self._state.truths.values(), found, end_ms, self._limits)
+
+    def _on_closure(self, closure: Closure, now_ms: int) -> list[Message]:
+        case = self._state.cases.get(closure.incident)
+        if case is None or not case.is_confirmed:
+            return []
+        verdict = self._verdict(case, self._matches(now_ms), now_ms)
+        self._state.given[case.id] = verdict
+        return [verdict]
+
+    def _verdict(self, case: CaseRecord, matches: dict[str, str], now_ms: int) -> CaseEvaluation:
+        truth = self._state.truths.get(matches.get(case.id, ""))
+        due, in_time = self._state.clock_counts([case.id])
+        return CaseEvaluation(
+            incident=case.id,
+            truth=truth.id if truth else "",
+            is_hit=truth is not None,
+            detection_delay_min=_detection_delay_min(case, truth) if truth else None,
+            lead_time_min=_lead_time_min(case, truth) if truth else None,
+            location_error_m=distance_m(case.as_found(), truth) if truth else None,
+            location_error_pipes=(
+                self._pipes.between(case.estimate().element, truth.element) if truth else None
+            ),
+            clocks_due=due,
+            clocks_in_time=in_time,
+            time_ms=now_ms,
+            reason=Reason.MATCHED if truth else Reason.NO_TRUTH_MATCHES,
+        )
+
+    def _scores(self, matches: dict[str, str], now_ms: int) -> RunEvaluation:
+        state = self._state
+        hazards = [state.truths[name] for name in sorted(state.truths)]
+        hazards = [truth for truth in hazards if truth.is_hazard]
+        by_truth = {truth: incident for incident, truth in matches.items()}
+        counts = Contingency(
+            hits=len(matches),
+            misses=len(hazards) - len(matches),
+            false=len(state.confirmed()) - len(matches),
+        )
+        hits = [
+            (state.cases[by_truth[truth.id]], truth) for truth in hazards if truth.id in by_truth
+        ]
+        leads = {truth.id: _lead_time_min(case, truth) for case, truth in hits}
+        harmful = [truth for truth in hazards if truth.harm_ms is not None]
+        due, in_time = state.clock_counts(sorted(state.clocks))
+        return RunEvaluation(
+            true=len(hazards),
+            found=counts.hits,
+            missed=counts.misses,
+            false=counts.false,
+            pod=counts.pod,
+            far_ratio=counts.far_ratio,
+            csi=counts.csi,
+            bias=counts.bias,
+            lead_time_min=mean(leads.values()),
+            lead_time_all_min=mean(leads.get(truth.id) or 0.0 for truth in harmful),
+            detection_delay_min=mean(_detection_delay_min(case, truth) for case, truth in hits),
+            location_error_m=mean(distance_m(case.as_found(), truth) for case, truth in hits),
+            timeliness=ratio(in_time, due),
+            alarms=state.alarms,
+            matches={truth: by_truth[truth] for truth in sorted(by_truth)},
+            time_ms=now_ms,
+            reason=Reason.RUN_ENDED,
+        )
+
+
+def _detection_delay_min(case: CaseRecord, truth: TrueIncident) -> float | None:
+    """Return minutes from the first moment any device could show it to the first issue."""
+    issued_ms = case.issued_ms()
+    if issued_ms is None:
+        return None
+    detectable_ms = min(truth.detectable_ms.values(), default=truth.onset_ms)
+    return (issued_ms - detectable_ms) / _MINUTE_MS
+
+
+def _lead_time_min(case: CaseRecord, truth: TrueIncident) -> float | None:
+    """Return minutes from the first issue at or above the true level to the harm.
+
+    None when there was no harm, or the level was never reached.
+    """
+    issued_ms = case.issued_ms(truth.level)
+    if truth.harm_ms is None or issued_ms is None:
+        return None
+    return (truth.harm_ms - issued_ms) / _MINUTE_MS

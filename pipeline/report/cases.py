@@ -1,0 +1,77 @@
+"""What report remembers of a case: its newest version, its course, and what went out."""
+
+from dataclasses import dataclass, field
+
+from pipeline.messages import CaseEvaluation, Closure, Incident
+from sensors.levels import Level
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a case's course.
+
+    Attributes:
+        time_ms: When it happened.
+        text: One sentence without its full stop.
+        is_measure: Whether something was done, not only noticed.
+    """
+
+    time_ms: int
+    text: str
+    is_measure: bool = False
+
+
+@dataclass(slots=True)
+class UnitTrack:
+    """Where a team stands with the incident, in the words of its last feedback."""
+
+    team: str
+    state: str
+
+
+@dataclass(slots=True)
+class Case:
+    """One incident as it is reported.
+
+    Attributes:
+        first_level: Level it was confirmed at.
+        reported: How many entries of the course the bulletins so far have covered.
+        numbered: Bulletins so far.
+        last_ms: When the last one went out.
+        found: Element the field found damaged, empty until then.
+        lacks: Why a plan step has no team at the moment, empty when none is missing.
+        late: Clocks that were met late or are overdue, in words.
+    """
+
+    incident: Incident
+    first_level: Level
+    course: list[Entry] = field(default_factory=list)
+    reported: int = 0
+    numbered: int = 0
+    last_ms: int = 0
+    flash_ms: int | None = None
+    has_risen: bool = False
+    units: dict[str, UnitTrack] = field(default_factory=dict)
+    found: str = ""
+    contained_ms: int | None = None
+    restored_ms: int | None = None
+    lacks: str = ""
+    late: dict[str, str] = field(default_factory=dict)
+    closure: Closure | None = None
+    evaluation: CaseEvaluation | None = None
+
+    def note(self, time_ms: int, text: str, *, is_measure: bool = False) -> None:
+        """Add a line to the course."""
+        self.course.append(Entry(time_ms, text, is_measure))
+
+    def news(self) -> list[Entry]:
+        """Return the lines no bulletin has covered yet, by time."""
+        return sorted(self.course[self.reported :], key=lambda entry: entry.time_ms)
+
+
+@dataclass(slots=True)
+class ReportState:
+    """All confirmed cases, and how many summaries went out."""
+
+    cases: dict[str, Case] = field(default_factory=dict)
+    summaries: int = 0

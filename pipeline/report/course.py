@@ -1,0 +1,139 @@
+"""The course of a case: what each message adds to it, in words."""
+
+from pipeline.messages import (
+    Closure,
+    Dispatch,
+    Incident,
+    IncidentStatus,
+    Milestone,
+    Slip,
+    WarningNotice,
+    WarningStatus,
+)
+from pipeline.report.cases import Case, UnitTrack
+from pipeline.report.gazetteer import Gazetteer
+from pipeline.report.words import CAUSES, CLOCKS, FEEDBACK, level_text, minutes_text, reason_text
+from sensors.field import Feedback, FeedbackKind, WorkOrder
+
+_QUIET_STEPS = (FeedbackKind.ACCEPTED, FeedbackKind.DEPARTED, FeedbackKind.REPLACED)
+"""Steps of a crew that change its state and are no news by themselves."""
+_MINUTE_MS = 60_000
+
+
+def open_case(incident: Incident) -> Case:
+    """Return the case of an incident that was just confirmed."""
+    case = Case(incident, incident.level)
+    what = CAUSES[incident.cause]
+    case.note(incident.time_ms, f"Confirmed as {what}, level {level_text(incident.level)}")
+    return case
+
+
+def note_version(case: Case, incident: Incident) -> None:
+    """Note what a newer version of the incident changed."""
+    old, case.incident = case.incident, incident
+    if incident.status == IncidentStatus.DISMISSED:
+        case.note(incident.time_ms, f"Withdrawn: {reason_text(incident.reason)}")
+    if incident.status != IncidentStatus.CONFIRMED:
+        return
+    if incident.level != old.level:
+        has_risen = incident.level.is_worse_than(old.level)
+        case.has_risen = case.has_risen or has_risen
+        verb = "raised" if has_risen else "lowered"
+        was, is_now = level_text(old.level), level_text(incident.level)
+        case.note(incident.time_ms, f"Level {verb} from {was} to {is_now}")
+    if incident.cause != old.cause:
+        case.note(incident.time_ms, f"Now held to be {CAUSES[incident.cause]}")
+    first, before = incident.location.candidates[:1], old.location.candidates[:1]
+    if first and first != before:
+        case.note(incident.time_ms, f"Most likely place is now {first[0]}")
+
+
+def note_warning(case: Case, warning: WarningNotice) -> None:
+    """Note that a warning went out or was cancelled."""
+    if warning.status in (WarningStatus.ISSUED, WarningStatus.CANCELLED):
+        level = level_text(warning.level)
+        case.note(warning.time_ms, f"Warning {warning.id} {warning.status} at level {level}")
+
+
+def note_dispatch(case: Case, dispatch: Dispatch, places: Gazetteer) -> None:
+    """Note an order that was given, or that nobody could be sent."""
+    order = dispatch.order
+    reason = reason_text(dispatch.reason)
+    if order is None:
+        case.lacks = reason
+        case.note(dispatch.time_ms, f"No further team was sent: {reason}")
+        return
+    case.lacks = ""
+    amended = _amended(case, order)
+    if amended is not None:
+        del case.units[amended]
+    case.units[order.id] = UnitTrack(order.team, "sent")
+    acts = ", ".join(reason_text(act) for act in order.acts)
+    goal = order.targets[0] if order.targets else "the area"
+    text = (
+        f"{places.team(order.team)} sent to {goal} with order {order.id} to {acts}; "
+        f"about {minutes_text(dispatch.travel_min)} away ({reason})"
+    )
+    case.note(dispatch.time_ms, text, is_measure=True)
+
+
+def note_feedback(case: Case, feedback: Feedback, places: Gazetteer) -> None:
+    """Note what a team did."""
+    unit = case.units.get(feedback.order)
+    if unit is not None:
+        is_after_end = unit.state == FEEDBACK[FeedbackKind.NOT_FOUND]
+        if not (feedback.kind == FeedbackKind.DONE and is_after_end):
+            unit.state = FEEDBACK[feedback.kind]
+    if feedback.kind in _QUIET_STEPS or feedback.kind == FeedbackKind.DONE:
+        return
+    if feedback.kind == FeedbackKind.FOUND:
+        case.found = feedback.element
+    if feedback.kind == FeedbackKind.ISOLATED and case.contained_ms is None:
+        case.contained_ms = feedback.time_ms
+    if feedback.kind == FeedbackKind.RESTORED and case.restored_ms is None:
+        case.restored_ms = feedback.time_ms
+    element = f" at {feedback.element}" if feedback.element else ""
+    note = f" ({feedback.note})" if feedback.note else ""
+    text = f"{places.team(feedback.team)} {FEEDBACK[feedback.kind]}{element}{note}"
+    case.note(feedback.time_ms, text, is_measure=True)
+
+
+def note_slip(case: Case, slip: Slip) -> None:
+    """Note a supervision slip; from the second step on the clock is late."""
+    clock = CLOCKS.get(slip.clock, slip.clock)
+    if slip.step > 1:
+        case.late[f"{slip.clock}/{slip.order}"] = f"{clock} overdue"
+    tier = reason_text(slip.tier)
+    reason = reason_text(slip.reason)
+    colour = slip.colour if slip.colour != "none" else "circular"
+    case.note(slip.time_ms, f"Supervision: {colour} slip for {clock} to the {tier} ({reason})")
+
+
+def note_milestone(case: Case, milestone: Milestone) -> None:
+    """Note a clock that was met late; one met in time clears what was said before."""
+    key = f"{milestone.clock}/{milestone.order}"
+    if milestone.is_in_time:
+        case.late.pop(key, None)
+        return
+    clock = CLOCKS.get(milestone.clock, milestone.clock)
+    late_min = (milestone.done_ms - milestone.due_ms) / _MINUTE_MS
+    case.late[key] = f"{clock} {minutes_text(late_min)} late"
+    case.note(milestone.time_ms, f"Supervision: {case.late[key]}")
+
+
+def note_closure(case: Case, closure: Closure) -> None:
+    """Note that supervision closed the case."""
+    case.closure = closure
+    proof = "verified by the sensors" if closure.is_verified else "not verified by the sensors"
+    case.note(closure.time_ms, f"Closed, {proof} ({reason_text(closure.reason)})")
+
+
+def _amended(case: Case, order: WorkOrder) -> str | None:
+    """Return the order of the same team that this one takes the place of."""
+    ended = {
+        FEEDBACK[kind] for kind in (FeedbackKind.DONE, FeedbackKind.NOT_FOUND, FeedbackKind.REFUSED)
+    }
+    for name, unit in case.units.items():
+        if unit.team == order.team and unit.state not in ended:
+            return name
+    return None

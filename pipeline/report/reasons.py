@@ -1,0 +1,17 @@
+"""Why a bulletin goes out."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a bulletin goes out."""
+
+    CONFIRMED = "confirmed"
+    LEVEL_RAISED = "level_raised"
+    INTERVAL = "interval"
+    """The level's interval has passed, with news or without."""
+    NEWS = "news"
+    """There is news, and the last bulletin is old enough."""
+    CASE_CLOSED = "case_closed"
+    EVALUATION_REVISED = "evaluation_revised"
+    RUN_ENDED = "run_ended"

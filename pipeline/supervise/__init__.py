@@ -1,0 +1,1 @@
+"""Supervise (督办): clocks, slips, and closing only when the sensors agree."""

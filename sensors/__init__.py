@@ -1,0 +1,1 @@
+"""What devices measure and how the two halves talk: the one contract both share."""

@@ -1,0 +1,46 @@
+"""An incident as planned: what happens to which element, when, how much."""
+
+from dataclasses import dataclass
+
+from sensors.ground_truth import TrueKind
+
+HAZARDS = frozenset(
+    {
+        TrueKind.BURST,
+        TrueKind.SLOW_LEAK,
+        TrueKind.VALVE_CLOSURE,
+        TrueKind.PUMP_TRIP,
+        TrueKind.DEMAND_SURGE,
+    }
+)
+"""Kinds a platform ought to find; the others are decoys."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentPlan:
+    """One incident to come.
+
+    Attributes:
+        id: Id in the scenario or from the person who injected it.
+        kind: What happens.
+        element: Network element it happens to.
+        onset_ms: Event time of its beginning.
+        duration_ms: Until it ends by itself; None: it lasts until a crew ends it.
+        outflow_m3_h: Leaks: discharge at 30 m head.
+        growth_ms: Slow leaks: time until the full outflow.
+        factor: Demand surges: times the normal demand of the element.
+    """
+
+    id: str
+    kind: TrueKind
+    element: str
+    onset_ms: int
+    duration_ms: int | None = None
+    outflow_m3_h: float = 0.0
+    growth_ms: int = 0
+    factor: float = 2.0
+
+    @property
+    def is_hazard(self) -> bool:
+        """Whether a platform ought to find it."""
+        return self.kind in HAZARDS

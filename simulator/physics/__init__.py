@@ -1,0 +1,1 @@
+"""Physics plug-ins, one a hazard; none imports another."""

@@ -1,0 +1,1 @@
+"""Drinking water: EPANET behind a thin adapter, and the network the world steps."""

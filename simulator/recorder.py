@@ -1,0 +1,62 @@
+"""Writes what the world produced: readings, the truth and the feedback, with running hashes."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from sensors.field import Feedback
+from sensors.ground_truth import TrueIncident
+from sensors.readings import Frame
+from sensors.transports.recording import RecordingWriter
+
+
+class Recorder:
+    """Writes a recording folder as the run goes; a crash keeps what was written.
+
+    `readings/` holds Parquet parts, `truth.jsonl` and `feedback.jsonl` one message a line.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._readings = RecordingWriter(folder)
+        self._files = {name: _Lines(folder / f"{name}.jsonl") for name in ("truth", "feedback")}
+
+    def tick(
+        self,
+        time_ms: int,
+        frames: Sequence[Frame],
+        truths: Sequence[TrueIncident],
+        feedback: Sequence[Feedback],
+    ) -> None:
+        """Record one tick."""
+        for frame in frames:
+            self._readings.write(frame)
+        for truth in truths:
+            self._files["truth"].write({"time_ms": time_ms, "truth": truth})
+        for message in feedback:
+            self._files["feedback"].write(message)
+
+    def close(self) -> dict[str, str]:
+        """Finish the files and return the hash of each part."""
+        self._readings.close()
+        hashes = {name: lines.close() for name, lines in self._files.items()}
+        return {"readings": self._readings.digest, **hashes}
+
+
+class _Lines:
+    def __init__(self, file: Path) -> None:
+        self._handle: IO[bytes] = file.open("wb")
+        self._hash = hashlib.sha256()
+
+    def write(self, message: object) -> None:
+        line = msgspec.json.encode(message, order="sorted") + b"\n"
+        self._hash.update(line)
+        self._handle.write(line)
+        self._handle.flush()
+
+    def close(self) -> str:
+        self._handle.close()
+        return self._hash.hexdigest()

@@ -1,0 +1,132 @@
+"""The world's end of the wire: publishes ticks, takes orders and acknowledgements."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+
+from sensors.codecs import Codec
+from sensors.errors import FrameError
+from sensors.field import (
+    ClockAck,
+    ClockTick,
+    DamagedMessage,
+    DeviceStatus,
+    Feedback,
+    WorkOrder,
+    decode,
+    decode_numbered,
+    encode,
+    encode_numbered,
+)
+from sensors.ground_truth import TrueIncident
+from sensors.readings import Frame
+from sensors.transports import Transport, topics
+from sensors.transports.topics import TelemetryKind
+
+
+class WorldWire:
+    """Publishes what the world produces and collects what the platform sends.
+
+    Frames of a tick go out before its clock message, and the clock message counts them, so the
+    platform knows when it has all of them whatever order they arrive in.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        city: str,
+        codec: Codec,
+        gateways: Mapping[str, tuple[str, str]],
+        device_gateway: Mapping[str, str],
+        *,
+        wants_ack: bool = True,
+    ) -> None:
+        self._transport, self._city, self._codec = transport, city, codec
+        self._topics = {
+            gateway: _topic(city, area, domain, gateway, TelemetryKind.TELE, codec.name)
+            for gateway, (area, domain) in gateways.items()
+        }
+        self._state_topics = {
+            gateway: _topic(city, area, domain, gateway, TelemetryKind.STATE, "json")
+            for gateway, (area, domain) in gateways.items()
+        }
+        self._device_gateway = device_gateway
+        self._wants_ack = wants_ack
+        self._sent = {"state": 0, "feedback": 0, "truth": 0}
+        self._frames = 0
+        self._orders: dict[int, WorkOrder] = {}
+        self._orders_taken = 0
+        self._ack = ClockAck(tick=-1, orders=0)
+        self.bad_messages = 0
+        transport.subscribe([topics.ack_topic(city), topics.order_filter(city)])
+
+    def publish_tick(
+        self,
+        number: int,
+        time_ms: int,
+        frames: Sequence[Frame],
+        *,
+        statuses: Sequence[DeviceStatus],
+        feedback: Sequence[Feedback],
+        truths: Sequence[TrueIncident],
+        is_final: bool,
+    ) -> ClockTick:
+        """Publish everything of one tick, then its clock message, and return that."""
+        for frame in frames:
+            topic = self._topics[frame.id.gateway]
+            self._transport.publish(topic, self._codec.encode(frame))
+        self._frames += len({frame.id for frame in frames})
+        self._publish_statuses(statuses)
+        for message in feedback:
+            self._publish("feedback", topics.feedback_topic(self._city), message)
+        for truth in truths:
+            self._publish("truth", topics.truth_topic(self._city), truth)
+        tick = ClockTick(number, time_ms, self._frames, dict(self._sent), is_final, self._wants_ack)
+        self._transport.publish(topics.clock_topic(self._city), encode(tick))
+        return tick
+
+    def collect(self, timeout_s: float) -> None:
+        """Take in orders and acknowledgements that have arrived."""
+        envelopes = self._transport.poll(timeout_s)
+        ack_topic = topics.ack_topic(self._city)
+        for envelope in envelopes:
+            try:
+                if envelope.topic == ack_topic:
+                    ack = decode(envelope.payload, ClockAck)
+                    self._ack = max(self._ack, ack, key=lambda item: item.tick)
+                else:
+                    self._take_order(envelope.payload)
+            except FrameError:
+                self.bad_messages += 1
+        self._transport.ack(envelopes)
+
+    def is_acknowledged(self, tick: int) -> bool:
+        """Return whether the platform has done `tick` and all its orders are here."""
+        return self._ack.tick >= tick and len(self._orders) + self._orders_taken >= self._ack.orders
+
+    def take_orders(self) -> list[WorkOrder]:
+        """Return the orders that arrived since the last call, in the order they were numbered."""
+        taken = [self._orders.pop(number) for number in sorted(self._orders)]
+        self._orders_taken += len(taken)
+        return taken
+
+    def _take_order(self, payload: bytes) -> None:
+        number, order = decode_numbered(payload, WorkOrder)
+        if isinstance(order, DamagedMessage):
+            self.bad_messages += 1
+        elif number > self._orders_taken:
+            self._orders.setdefault(number, order)
+
+    def _publish(self, kind: str, topic: str, message: object) -> None:
+        self._sent[kind] += 1
+        self._transport.publish(topic, encode_numbered(self._sent[kind], message))
+
+    def _publish_statuses(self, statuses: Sequence[DeviceStatus]) -> None:
+        by_gateway: Callable[[DeviceStatus], str] = lambda status: self._device_gateway[  # noqa: E731
+            status.device
+        ]
+        for gateway, group in groupby(sorted(statuses, key=by_gateway), key=by_gateway):
+            self._publish("state", self._state_topics[gateway], tuple(group))
+
+
+def _topic(city: str, area: str, domain: str, gateway: str, kind: TelemetryKind, codec: str) -> str:
+    return str(topics.TelemetryTopic(city, area, domain, gateway, kind, codec))

@@ -1,0 +1,104 @@
+"""The platform may be killed at any moment: it goes on from its snapshot and journal."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from api.library import find_scenario
+from api.plan import plan_run
+from api.session import RunSession
+from pipeline.adapters.sql_store import SqlStore, sqlite_url
+from pipeline.event_log import verify
+from sensors.transports.broker import EmbeddedBroker
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
+SCENARIO = Path(__file__).parent.parent / "data" / "short-burst.yaml"
+
+
+def _undisturbed(out: Path) -> tuple[str, int]:
+    file = find_scenario(str(SCENARIO))
+    with RunSession(plan_run(file.scenario, file.path), out) as session:
+        while not session.is_over:
+            session.step()
+        session.finish()
+    store = SqlStore(sqlite_url(out / "loop.sqlite"))
+    entries = store.entries()
+    store.close()
+    return entries[-1].hash, len(entries)
+
+
+@contextmanager
+def _tocsin(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def _entries_of(file: Path, kind: str) -> int:
+    if not file.exists():
+        return 0
+    store = SqlStore(sqlite_url(file))
+    count = sum(entry.kind == kind for entry in store.entries())
+    store.close()
+    return count
+
+
+def _until(condition: object, timeout_s: float = 60.0) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)  # another process is at work; there is nothing to be notified by
+
+
+@pytest.mark.timeout(180)
+def test_platform_killed_three_times_writes_the_same_log(tmp_path: Path) -> None:
+    expected_hash, expected_count = _undisturbed(tmp_path / "undisturbed")
+    world, platform = tmp_path / "world", tmp_path / "platform"
+    log = platform / "loop.sqlite"
+    with EmbeddedBroker() as broker:
+        common = ("--broker", broker.url, "--json")
+        scenario = str(SCENARIO)
+        with _tocsin(
+            "simulate", scenario, *common, "--out", str(world), "--pace", "1800"
+        ) as simulate:
+            for moment in ("Alarm", "Dispatch", "Feedback"):
+                with _tocsin("pipeline", scenario, *common, "--out", str(platform)) as victim:
+                    _until(lambda moment=moment: _entries_of(log, moment) > 0)
+                    victim.send_signal(signal.SIGKILL)
+                    victim.wait(10)
+            with _tocsin("pipeline", scenario, *common, "--out", str(platform)) as last:
+                output, _ = last.communicate(timeout=120)
+                assert last.returncode == 0
+            assert simulate.wait(30) == 0
+    summary = json.loads(output)
+    store = SqlStore(sqlite_url(log))
+    entries = store.entries()
+    unsent = store.unsent()
+    store.close()
+    assert verify(entries) == expected_count
+    assert entries[-1].hash == expected_hash
+    assert summary["events_hash"] == expected_hash
+    assert not unsent
+    keys = [(entry.kind, entry.subject, entry.time_ms, entry.reason) for entry in entries]
+    orders = [key for key in keys if key[0] == "Dispatch"]
+    assert len(orders) == len(set(orders))
