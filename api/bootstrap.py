@@ -121,7 +121,9 @@ def build_stages(plan: RunPlan, rules: RuleSet) -> Mapping[str, Stage]:
     policy = AssessPolicy(issue_before_assess=scenario.platform.issue_before_assess)
     return {
         "monitor": MonitorStage(registry, rules.device),
-        "warn": WarnStage(registry, rules, normal_low=model.normal_low(scenario.start_ms)),
+        "warn": WarnStage(
+            registry, rules, normal_low=model.normal_low(scenario.start_ms), model=model
+        ),
         "assess": AssessStage(registry, city, model, policy),
         "dispatch": DispatchStage(city, default_plans(), rules.response),
         "supervise": SuperviseStage(rules.response, rules.escalation),

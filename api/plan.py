@@ -1,5 +1,6 @@
 """A run as planned: the scenario on a certain city with a certain seed, all names resolved."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def plan_run(
         seed=chosen,
         city=city,
         registry=registry,
-        incidents=tuple(_incident(item, scenario, city) for item in scenario.incidents),
+        incidents=tuple(plan_incident(item, scenario, city) for item in scenario.incidents),
         faults=tuple(
             fault
             for place, item in enumerate(scenario.faults)
@@ -85,7 +86,7 @@ def load_city(
         if not file.is_file():
             raise ScenarioError(f"{source}: city.inp: {file} does not exist")
         text = file.read_text(encoding="utf-8", errors="replace")
-        return import_inp(text, file.stem.lower(), file.stem, scenario.pressure_share)
+        return import_inp(text, city_id_of(file.stem), file.stem, scenario.pressure_share)
     assert spec.generate is not None
     town = spec.generate
     return generate_town(
@@ -95,6 +96,11 @@ def load_city(
         name=f"Town {town.seed}",
         pressure_share=scenario.pressure_share,
     )
+
+
+def city_id_of(name: str) -> str:
+    """Return a name as a city id: lower case, one topic segment."""
+    return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-") or "city"
 
 
 def read_city(folder: Path) -> tuple[City, Registry]:
@@ -108,10 +114,18 @@ def write_city(folder: Path, city: City, registry: Registry) -> None:
     registry.save(folder / "devices.parquet")
 
 
-def _incident(spec: IncidentSpec, scenario: Scenario, city: City) -> IncidentPlan:
+def write_plan(folder: Path, plan: RunPlan) -> None:
+    """Write what a recording is read with: `scenario.json` and the folder `city`."""
+    text = plan.scenario.model_dump_json(indent=1)
+    (folder / "scenario.json").write_text(text + "\n", encoding="utf-8")
+    write_city(folder / "city", plan.city, plan.registry)
+
+
+def plan_incident(spec: IncidentSpec, scenario: Scenario, city: City) -> IncidentPlan:
+    """Resolve one incident: which element, when in event time, how much."""
     outflow = spec.outflow_m3_h or 0.0
     if spec.share_of_demand is not None:
-        demand = sum(row["base_demand_m3_h"] or 0.0 for row in city.rows("nodes"))
+        demand = sum(max(row["base_demand_m3_h"] or 0.0, 0.0) for row in city.rows("nodes"))
         outflow = spec.share_of_demand * demand
     is_pick = isinstance(spec.element, PickSpec)
     return IncidentPlan(

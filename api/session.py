@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.bootstrap import build_platform, build_world, client_id
-from api.plan import RunPlan
+from api.plan import RunPlan, write_plan
 from api.results import RunFacts, RunResult, result_of
 from pipeline.adapters.sql_store import SqlStore, sqlite_url
 from pipeline.ports import LogEntry
 from sensors.errors import TransportError
 from sensors.field import ClockTick
+from sensors.readings import Frame
 from sensors.transports import Transport
 from sensors.transports.broker import EmbeddedBroker
 from sensors.transports.memory import MemoryBus
@@ -78,6 +79,7 @@ class RunSession:
         self._store_url = store_url or sqlite_url(out / "loop.sqlite")
         out.mkdir(parents=True, exist_ok=True)
         _refuse_old_run(out)
+        write_plan(out, plan)
         try:
             wires = open_wires(self._stack, plan, out, transport, broker, nats_server)
             self.wire_name, self.transport = wires.name, transport
@@ -125,6 +127,10 @@ class RunSession:
     def inject(self, plan: IncidentPlan) -> None:
         """Let an incident happen in the running world; InjectionError when it cannot."""
         self.world.inject(plan)
+
+    def watch_frames(self, listener: Callable[[Sequence[Frame]], None]) -> None:
+        """Call `listener` with the frames the world publishes, tick by tick."""
+        self._recorder.listener = listener
 
     def finish(self) -> RunResult:
         """Close the recording and return the run's result; the run may be unfinished."""

@@ -36,7 +36,7 @@ def _alarm(data: _Data) -> str | None:
     if data["state"] not in ("raised", "cleared"):
         return None
     return (
-        f"alarm {data['state']}: {data['device']} {data['quantity']} {data['value']:.3f} "
+        f"alarm {data['state']}: {data['device']} {data['quantity']} {data['value']:.3g} {data['unit']} "
         f"({data['rule']}, level {level_text(data['level'])})"
     )
 

@@ -80,6 +80,7 @@ class Alarm:
         time_ms: Event time of this transition (`now` of the stage).
         sample_ms: Sample time of the sample that decided it.
         before: Value before the change, for rules that compare (NaN otherwise).
+        unit: Unit of `value`, `limit` and `before`; `sigma` for scores.
     """
 
     STAGE: ClassVar[str] = "warn"
@@ -99,6 +100,7 @@ class Alarm:
     time_ms: int
     reason: str
     actor: str = "warn"
+    unit: str = ""
 
     @property
     def subject(self) -> str:
@@ -187,7 +189,7 @@ class Incident:
         consequence: C, 1 to 5.
         risk_level: Colour of R = L·C in the configured bands; another scale than `level`.
         confidence: How sure the cause is, 0 to 1.
-        suppressed_alarms: How many alarms joined, for the alarm-per-incident figures.
+        adjustments: Named reasons why `level` differs from the evidence level.
     """
 
     STAGE: ClassVar[str] = "assess"
@@ -210,6 +212,7 @@ class Incident:
     time_ms: int
     reason: str
     actor: str = "assess"
+    adjustments: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -217,8 +220,20 @@ class Incident:
         return self.id
 
 
+class OfIncident:
+    """A message whose subject is an incident it names."""
+
+    __slots__ = ()
+    incident: str
+
+    @property
+    def subject(self) -> str:
+        """The incident's id."""
+        return self.incident
+
+
 @dataclass(frozen=True, slots=True)
-class Dispatch:
+class Dispatch(OfIncident):
     """The decision behind an order: who was chosen, who was not free, or why nobody was."""
 
     STAGE: ClassVar[str] = "dispatch"
@@ -230,14 +245,9 @@ class Dispatch:
     reason: str
     actor: str = "dispatch"
 
-    @property
-    def subject(self) -> str:
-        """The incident's id."""
-        return self.incident
-
 
 @dataclass(frozen=True, slots=True)
-class Slip:
+class Slip(OfIncident):
     """A supervision slip: a stage of an incident or order is late (colour of *supervision*)."""
 
     STAGE: ClassVar[str] = "supervise"
@@ -252,14 +262,9 @@ class Slip:
     reason: str
     actor: str = "supervise"
 
-    @property
-    def subject(self) -> str:
-        """The incident's id."""
-        return self.incident
-
 
 @dataclass(frozen=True, slots=True)
-class Milestone:
+class Milestone(OfIncident):
     """A clock of an incident ended in time or late (`ack`, `assess`, `onsite`, …)."""
 
     STAGE: ClassVar[str] = "supervise"
@@ -273,14 +278,9 @@ class Milestone:
     reason: str
     actor: str = "supervise"
 
-    @property
-    def subject(self) -> str:
-        """The incident's id."""
-        return self.incident
-
 
 @dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(OfIncident):
     """Supervision closed an incident after the sensors agreed."""
 
     STAGE: ClassVar[str] = "supervise"
@@ -290,14 +290,9 @@ class Closure:
     reason: str
     actor: str = "supervise"
 
-    @property
-    def subject(self) -> str:
-        """The incident's id."""
-        return self.incident
-
 
 @dataclass(frozen=True, slots=True)
-class CaseEvaluation:
+class CaseEvaluation(OfIncident):
     """How one incident was handled, and how it compares with the truth."""
 
     STAGE: ClassVar[str] = "evaluate"
@@ -313,11 +308,6 @@ class CaseEvaluation:
     time_ms: int
     reason: str
     actor: str = "evaluate"
-
-    @property
-    def subject(self) -> str:
-        """The incident's id."""
-        return self.incident
 
 
 @dataclass(frozen=True, slots=True)

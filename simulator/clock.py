@@ -87,11 +87,11 @@ def pace_of(text: str) -> MaxPace | RatePace:
     Raises:
         ValueError: it is neither.
     """
-    word = text.strip().lower().removesuffix("x").removeprefix("x").removesuffix("×")
+    word = text.strip().lower()
     if word == "max":
         return MaxPace()
     try:
-        factor = float(word)
+        factor = float(word.removeprefix("x").removeprefix("×").rstrip("x×"))
     except ValueError:
         raise ValueError(f"pace {text!r}: use max, or a number such as 1, 60 or 600") from None
     return RatePace(factor)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -46,9 +47,9 @@ from simulator.errors import InjectionError
 from simulator.randomness import keys, normal, uniform
 
 HEARTBEAT_MS = 12 * 3_600_000
-"""Interval of battery heartbeats (NB-IoT terminals, domain/README §2.6)."""
+"""Interval of battery heartbeats (NB-IoT terminals, domain reference 2.6)."""
 BATTERY_LIFE_MS = 5 * 365 * DAY_MS
-"""Time from full to empty (buried ponding sensor, domain/README §2.6)."""
+"""Time from full to empty (buried ponding sensor, domain reference 2.6)."""
 REPORT_DELTA: Mapping[str, float] = {PRESSURE.name: 0.03}
 """Quantity → change between two looks that its devices report at once, MPa (proposed)."""
 _BLOCK = 65_536  # samples worked on at once, so that the columns stay in the cache
@@ -391,7 +392,7 @@ def _blocks(count: Int64s) -> Iterator[slice]:
     """Cut devices into runs of about `_BLOCK` samples."""
     total = np.cumsum(count)
     size = int(total[-1]) if len(total) else 0
-    edges = np.searchsorted(total, np.arange(0, size, _BLOCK), side="right").tolist()
-    for begin, end in zip(edges, [*edges[1:], len(count)], strict=True):
+    edges = np.searchsorted(total, np.arange(_BLOCK, size, _BLOCK), side="right").tolist()
+    for begin, end in pairwise([0, *edges, len(count)]):
         if begin < end:
             yield slice(begin, end)

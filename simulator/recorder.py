@@ -1,7 +1,7 @@
 """Writes what the world produced: readings, the truth and the feedback, with running hashes."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -17,11 +17,13 @@ class Recorder:
     """Writes a recording folder as the run goes; a crash keeps what was written.
 
     `readings/` holds Parquet parts, `truth.jsonl` and `feedback.jsonl` one message a line.
+    `listener`, when set, is given the frames of each tick.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._readings = RecordingWriter(folder)
+        self.listener: Callable[[Sequence[Frame]], None] | None = None
         self._files = {name: _Lines(folder / f"{name}.jsonl") for name in ("truth", "feedback")}
 
     def tick(
@@ -34,6 +36,8 @@ class Recorder:
         """Record one tick."""
         for frame in frames:
             self._readings.write(frame)
+        if self.listener is not None:
+            self.listener(frames)
         for truth in truths:
             self._files["truth"].write({"time_ms": time_ms, "truth": truth})
         for message in feedback:

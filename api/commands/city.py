@@ -1,6 +1,5 @@
 """`tocsin city`: import a network, generate a town, show what a city holds."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from api.plan import read_city, write_city
+from api.plan import city_id_of, read_city, write_city
 from simulator.city.generate import generate_town
 from simulator.city.importing import import_inp
 
@@ -32,7 +31,7 @@ def import_city(
 
         tocsin run water-burst --city cities/net3
     """
-    city_id = re.sub(r"[^a-z0-9-]+", "-", (name or inp.stem).lower()).strip("-") or "city"
+    city_id = city_id_of(name or inp.stem)
     text = inp.read_text(encoding="utf-8", errors="replace")
     city, registry = import_inp(text, city_id, name or inp.stem, pressure_share=pressure_share)
     folder = out or Path("cities") / city_id
@@ -78,7 +77,7 @@ def _print_city(folder: Path) -> None:
     for kind in sorted(set(kinds_of_device)):
         table.add_row("devices", kind, f"{kinds_of_device.count(kind):,}")
     console.print(table)
-    demand = sum(row["base_demand_m3_h"] or 0.0 for row in city.rows("nodes"))
+    demand = sum(max(row["base_demand_m3_h"] or 0.0, 0.0) for row in city.rows("nodes"))
     length_km = sum(row["length_m"] or 0.0 for row in city.rows("links")) / 1000
     people = sum(row["people"] or 0.0 for row in city.rows("nodes"))
     console.print(

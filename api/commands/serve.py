@@ -4,10 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 from rich.console import Console
 
-from api.app import make_app
 from api.settings import Settings
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -25,6 +23,10 @@ def serve(
     Without TOCSIN_API_TOKEN the server answers on loopback only. With it, every request needs
     the header `Authorization: Bearer TOKEN`.
     """
+    import uvicorn  # web framework loaded only here, so that other commands start at once
+
+    from api.app import make_app
+
     settings = Settings()
     if host not in _LOOPBACK and not settings.api_token:
         raise ValueError(f"--host {host} is not loopback: set TOCSIN_API_TOKEN to a secret first")

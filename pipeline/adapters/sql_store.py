@@ -61,10 +61,18 @@ class SqlStore:
             self._engine = sa.create_engine(url)
             if self._engine.dialect.name == "sqlite":
                 sa.event.listen(self._engine, "connect", _sqlite_pragmas(is_durable))
-            _META.create_all(self._engine)
             self._connection = self._engine.connect()
+            self._create_tables()
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(f"store {url}: cannot be opened: {error}") from error
+
+    def _create_tables(self) -> None:
+        """Make what is missing; several processes may open a new store at the same moment."""
+        with self._connection.begin():
+            for table in _META.sorted_tables:
+                self._connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+                for index in sorted(table.indexes, key=lambda one: str(one.name)):
+                    self._connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
     def append(self, entries: Sequence[LogEntry], outbox: Sequence[tuple[str, str, bytes]]) -> None:
         """Append log entries and outgoing (key, topic, payload) in one transaction."""

@@ -36,7 +36,8 @@ class Case:
         onset_ms: Sample time of the first sample that violated a limit.
         newest_raised_ms: The same of the newest alarm that joined.
         evidence_level: Worst level of its alarms; never lowered once confirmed.
-        reference_ms: Sample times of the undisturbed reference, empty until first needed.
+        reference_ms: Sample times of the undisturbed reference (`evidence.Reference`), empty until
+            first needed.
         reference: Its values.
         decided_ms: When it was confirmed or dismissed.
         ended_ms: When it was dismissed or closed.
@@ -68,8 +69,9 @@ class Case:
     risk_level: Level = Level.BLUE
     confidence: float = 0.0
     households: float = 0.0
-    reference_ms: Int64s = field(default_factory=lambda: np.zeros(0, np.int64))
-    reference: Floats = field(default_factory=lambda: np.zeros(0))
+    adjustments: list[str] = field(default_factory=list)
+    reference_ms: Int64s = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    reference: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     decided_ms: int = 0
     ended_ms: int = 0
     located_ms: int = 0
@@ -107,6 +109,7 @@ class Case:
             opened_ms=self.opened_ms,
             time_ms=now_ms,
             reason=reason,
+            adjustments=tuple(self.adjustments),
         )
 
 

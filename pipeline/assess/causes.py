@@ -68,18 +68,15 @@ def decide(
     clear = int(evidence.clear(policy).sum())
     is_leak = fit is not None and _is_leak(fit, policy)
     share = evidence.explained_share(policy)
+    lone = _lone_fault(evidence, fit, alarms, policy) if clear == 1 else None
+    if lone is not None:
+        return lone
     if clear == 0 or (share >= policy.explained_share and not is_leak):
         return _explained(evidence, alarms, share, policy)
-    alone, faulty_gain = fault_gain(evidence)
-    leak_gain = fit.gain if fit is not None else 0.0
-    if clear == 1 and faulty_gain >= leak_gain + policy.fault_margin:
-        sure = 1.0 - math.exp(-(faulty_gain - leak_gain) / policy.leak_gain)
-        if alone in alarms.devices:
-            return _dismissed(Cause.DEVICE_FAULT, Reason.NEIGHBOURS_CONTRADICT_DEVICE, sure)
-        return _waited(alarms, _dismissed(Cause.UNKNOWN, Reason.EXPLAINED_BY_MODEL, sure))
     if fit is not None and is_leak:
-        rival = faulty_gain if clear == 1 else 0.0
-        sure = fit.share * (1.0 - math.exp(-max(0.0, leak_gain - rival + 1.0) / policy.leak_gain))
+        rival = fault_gain(evidence)[1] if clear == 1 else 0.0
+        ahead = max(0.0, fit.gain - rival + policy.fault_margin)
+        sure = fit.share * (1.0 - math.exp(-ahead / policy.leak_gain))
         return _confirmed(Cause.BURST, Reason.LEAK_FITS_RESIDUALS, sure)
     return _unfitted(evidence, alarms, clear, policy)
 
@@ -105,6 +102,26 @@ def decide_without_model(
     if int(clear.sum()) == 1 and len(others) >= 2 and others.max() < policy.clear_sigma / 2:
         return _dismissed(Cause.DEVICE_FAULT, Reason.NEIGHBOURS_CONTRADICT_DEVICE, 0.4)
     return _confirmed(Cause.BURST, Reason.LARGEST_DROP_WITHOUT_MODEL, 0.3)
+
+
+def _lone_fault(
+    evidence: Evidence, fit: LeakFit | None, alarms: AlarmPicture, policy: AssessPolicy
+) -> Verdict | None:
+    """Return a device fault when the one clear device stands against all its neighbours.
+
+    A leak near it would move others too: when the best leak fits worse than "this device alone
+    is wrong", the device is. Not so where operation explains most of its own change.
+    """
+    alone, faulty_gain = fault_gain(evidence)
+    row = int(np.flatnonzero(evidence.device == alone)[0])
+    own = abs(float(evidence.residual[row])) / max(abs(float(evidence.measured[row])), 1e-9)
+    ahead = faulty_gain - (fit.gain if fit is not None else 0.0)
+    if ahead < policy.fault_margin or own < 1.0 - policy.explained_share:
+        return None
+    sure = 1.0 - math.exp(-ahead / policy.leak_gain)
+    if alone in alarms.devices:
+        return _dismissed(Cause.DEVICE_FAULT, Reason.NEIGHBOURS_CONTRADICT_DEVICE, sure)
+    return _waited(alarms, _dismissed(Cause.UNKNOWN, Reason.EXPLAINED_BY_MODEL, sure))
 
 
 def _is_leak(fit: LeakFit, policy: AssessPolicy) -> bool:

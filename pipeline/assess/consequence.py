@@ -74,7 +74,7 @@ def households_affected(
     service pressure now and more before, and at both ends of the element held to be broken.
     """
     low = evidence.is_pressure & (evidence.after < policy.low_head_mpa)
-    low &= evidence.after - evidence.measured >= policy.low_head_mpa
+    low &= evidence.before >= policy.low_head_mpa
     affected = np.isin(layout.server, evidence.device[low])
     pipe = layout.links.get(element)
     if pipe is not None:

@@ -16,7 +16,10 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Each device's last sample before anything happened; time 0 and NaN where there is none."""
+    """The last samples before anything happened, one row a device of `Layout.measuring`.
+
+    Newest first; time 0 and NaN where there are fewer.
+    """
 
     time_ms: Int64s
     value: Floats
@@ -29,10 +32,11 @@ class Evidence:
     Attributes:
         device: Numbers of the devices that have a reference and a sample after onset.
         is_pressure: Which of them measure pressure; the others measure flow.
-        measured: Measured change, in the quantity's unit.
+        measured: Measured change, in the quantity's unit; means of a few samples.
         modelled: Change the model expects from demand, pumps and tanks alone.
         noise: Standard deviation of a change when nothing at all happened.
         sigma: The same with the model's error in what it expects.
+        before: Newest value of the reference.
         after: Newest measured value.
         after_ms: Its sample time.
         stopped: Pumps that ran at the reference and stand now.
@@ -46,6 +50,7 @@ class Evidence:
     modelled: Floats
     noise: Floats
     sigma: Floats
+    before: Floats
     after: Floats
     after_ms: Int64s
     stopped: tuple[str, ...] = ()
@@ -80,18 +85,25 @@ class Evidence:
 
 
 def take_reference(
-    history: History, onset_ms: int, policy: AssessPolicy, known: Reference | None = None
+    history: History,
+    layout: Layout,
+    onset_ms: int,
+    policy: AssessPolicy,
+    known: Reference | None = None,
 ) -> Reference:
-    """Return the newest samples well before `onset_ms`; those already `known` are kept.
+    """Return the newest samples well before `onset_ms`; rows already `known` are kept.
 
     A late batch may bring a reference that was not there at the first look.
     """
-    time_ms, value = history.newest(onset_ms - policy.reference_margin_ms)
-    stale = time_ms < onset_ms - policy.reference_age_ms
-    time_ms, value = np.where(stale, 0, time_ms), np.where(stale, np.nan, value)
+    time_ms, value = history.recent(
+        layout.measuring,
+        policy.mean_samples,
+        onset_ms - policy.reference_age_ms,
+        onset_ms - policy.reference_margin_ms,
+    )
     if known is None:
         return Reference(time_ms, value)
-    kept = known.time_ms > 0
+    kept = known.time_ms[:, :1] > 0
     return Reference(np.where(kept, known.time_ms, time_ms), np.where(kept, known.value, value))
 
 
@@ -119,33 +131,37 @@ def gather(
     model: NetworkModel | None,
     policy: AssessPolicy,
 ) -> Evidence:
-    """Compare the newest samples with the reference and with the model."""
-    newest_ms, newest = history.newest()
-    usable = (reference.time_ms > 0) & (newest_ms >= onset_ms) & ~doubtful
-    usable &= np.isfinite(layout.floor)
-    device = np.flatnonzero(usable).astype(np.int64)
-    before_ms, after_ms = reference.time_ms[device], newest_ms[device]
-    measured = newest[device] - reference.value[device]
+    """Compare the newest samples with the reference and with the model.
+
+    Each side is the mean of up to `policy.mean_samples` samples, each modelled at its own time.
+    """
+    after_ms, after = history.recent(layout.measuring, policy.mean_samples, onset_ms)
+    usable = (reference.time_ms[:, 0] > 0) & (after_ms[:, 0] > 0) & ~doubtful[layout.measuring]
+    device = layout.measuring[usable]
+    before_ms, before = reference.time_ms[usable], reference.value[usable]
+    after_ms, after = after_ms[usable], after[usable]
+    measured = np.nanmean(after, axis=1) - np.nanmean(before, axis=1)
     modelled = np.zeros(len(device))
-    if model is not None and len(device):
+    if model is not None:
         modelled = expected(history, layout, model, device, after_ms, is_after=True)
         modelled -= expected(history, layout, model, device, before_ms, is_after=False)
-    fit = np.isfinite(modelled)
-    noise = np.hypot(layout.accuracy[device], layout.floor[device])
-    sigma = np.hypot(noise, policy.model_share * np.nan_to_num(modelled))
-    last_ms = int(after_ms.max()) if len(device) else onset_ms
-    first_ms = int(before_ms.max()) if len(device) else onset_ms - policy.reference_margin_ms
+    samples = 1.0 / (before_ms > 0).sum(axis=1) + 1.0 / (after_ms > 0).sum(axis=1)
+    noise = np.hypot(layout.accuracy[device] * np.sqrt(samples), layout.floor[device])
+    last_ms = int(after_ms[:, 0].max(initial=onset_ms))
+    first_ms = int(before_ms[:, 0].max(initial=onset_ms - policy.reference_age_ms))
     now = conditions_at(history, layout, last_ms, is_after=True).pump_on
     then = conditions_at(history, layout, first_ms, is_after=False).pump_on
+    fit = np.isfinite(modelled)
     return Evidence(
         device=device[fit],
         is_pressure=np.isin(device[fit], layout.pressure),
         measured=measured[fit],
         modelled=modelled[fit],
         noise=noise[fit],
-        sigma=sigma[fit],
-        after=newest[device][fit],
-        after_ms=after_ms[fit],
+        sigma=np.hypot(noise, policy.model_share * modelled)[fit],
+        before=before[fit, 0],
+        after=after[fit, 0],
+        after_ms=after_ms[fit, 0],
         stopped=tuple(pump for pump, on in now.items() if not on and then.get(pump, False)),
         started=tuple(pump for pump, on in now.items() if on and not then.get(pump, True)),
         standing=tuple(pump for pump, on in now.items() if not on),
@@ -161,11 +177,16 @@ def expected(
     *,
     is_after: bool,
 ) -> Floats:
-    """Return what the model expects of each device at its own sample time, to the minute."""
+    """Return the mean of what the model expects at a device's sample times, to the minute.
+
+    `time_ms` has one row a device; times of 0 count nothing.
+    """
     minute_ms = time_ms // MINUTE_MS * MINUTE_MS
-    values = np.full(len(device), np.nan)
-    for at_ms in np.unique(minute_ms).tolist():
+    total = np.zeros(len(device))
+    for at_ms in np.unique(minute_ms[time_ms > 0]).tolist():
         conditions = conditions_at(history, layout, at_ms, is_after=is_after)
-        rows = minute_ms == at_ms
-        values[rows] = model.expect(at_ms, conditions)[device[rows]]
-    return values
+        count = ((minute_ms == at_ms) & (time_ms > 0)).sum(axis=1)
+        rows = count > 0
+        total[rows] += (model.expect(at_ms, conditions)[device] * count)[rows]
+    mean: Floats = total / np.maximum((time_ms > 0).sum(axis=1), 1)
+    return mean

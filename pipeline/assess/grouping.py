@@ -114,7 +114,7 @@ def _join(state: AssessState, case: Case, alarm: Alarm, layout: Layout) -> None:
     case.newest_raised_ms = max(case.newest_raised_ms, alarm.raised_ms)
     if case.status is IncidentStatus.ASSESSING and alarm.raised_ms < case.onset_ms:
         case.onset_ms = alarm.raised_ms
-        case.reference_ms, case.reference = np.zeros(0, np.int64), np.zeros(0)
+        case.reference_ms, case.reference = np.zeros((0, 0), np.int64), np.zeros((0, 0))
     case.is_stale = True
 
 

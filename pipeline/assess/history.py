@@ -50,15 +50,28 @@ class History:
         self.value[device[newest], cell[newest]] = batch.value[fit][newest]
         self.head[device[first]] = (self.head[device[first]] + count) % DEPTH
 
-    def newest(self, up_to_ms: int | None = None) -> tuple[Int64s, Floats]:
-        """Return (time_ms, value) of each device's newest sample up to `up_to_ms`.
+    def newest_ms(self) -> Int64s:
+        """Return the time of each device's newest sample, 0 where there is none."""
+        newest: Int64s = self.time_s.max(axis=1).astype(np.int64) * 1000
+        return newest
 
-        The value is NaN and the time 0 where there is none.
+    def recent(
+        self, devices: NDArray[np.integer], count: int, from_ms: int, to_ms: int | None = None
+    ) -> tuple[Int64s, Floats]:
+        """Return the newest `count` samples of `devices` between two moments, both included.
+
+        Arrays (devices, count) of time_ms and value, newest first; time 0 and NaN where there
+        are fewer.
         """
-        time_s = self.time_s
-        if up_to_ms is not None:
-            time_s = np.where(time_s <= max(0, up_to_ms // 1000), time_s, 0)
-        return self._pick(time_s, np.argmax(time_s, axis=1))
+        time_s = self.time_s[devices].astype(np.int64)
+        wanted = (time_s > 0) & (time_s * 1000 >= from_ms // 1000 * 1000)
+        if to_ms is not None:
+            wanted &= time_s * 1000 <= to_ms
+        time_s = np.where(wanted, time_s, 0)
+        cell = np.argsort(-time_s, axis=1, kind="stable")[:, :count]
+        chosen_s = np.take_along_axis(time_s, cell, axis=1)
+        value = np.take_along_axis(self.value[devices].astype(np.float64), cell, axis=1)
+        return chosen_s * 1000, np.where(chosen_s > 0, value, np.nan)
 
     def next_after(self, device: int, at_ms: int) -> float:
         """Return a device's first value at or after `at_ms`, else its newest; NaN for none."""
@@ -81,9 +94,3 @@ class History:
             return float(self.value[device, np.argmax(np.where(earlier, time_s, -1))])
         oldest = np.argmin(np.where(known, time_s, np.iinfo(np.int64).max))
         return float(self.value[device, oldest])
-
-    def _pick(self, time_s: NDArray[np.uint32], cell: NDArray[np.intp]) -> tuple[Int64s, Floats]:
-        rows = np.arange(len(cell))
-        chosen = time_s[rows, cell].astype(np.int64)
-        value = np.where(chosen > 0, self.value[rows, cell].astype(np.float64), np.nan)
-        return chosen * 1000, value

@@ -64,7 +64,7 @@ class Investigator:
         """
         if now_ms >= case.opened_ms + self._policy.settle_ms:
             return True
-        newest_ms, _ = state.history.newest()
+        newest_ms = state.history.newest_ms()
         usable = (newest_ms > 0) & ((state.doubts & UNUSABLE) == 0)
         pumps = self._layout.pumps[usable[self._layout.pumps]]
         pressure = self._layout.pressure[usable[self._layout.pressure]]
@@ -102,7 +102,7 @@ class Investigator:
     ) -> Finding:
         """Gather evidence, search for a leak when it is worth it, and decide."""
         known = Reference(case.reference_ms, case.reference) if len(case.reference) else None
-        reference = take_reference(state.history, case.onset_ms, self._policy, known)
+        reference = take_reference(state.history, self._layout, case.onset_ms, self._policy, known)
         case.reference_ms, case.reference = reference.time_ms, reference.value
         evidence = gather(
             state.history,

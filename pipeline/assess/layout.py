@@ -37,8 +37,9 @@ class Layout:
         area: Area of each device.
         element: Network element of each device.
         place_m: Places of the devices, (devices, 2).
-        accuracy: Standard deviation of a change between two samples of each device.
-        floor: Model error of such a change that is always there; NaN for other quantities.
+        measuring: Numbers of the pressure and flow devices, ascending.
+        accuracy: Standard deviation of each device's noise.
+        floor: Model error of a change that is always there; NaN for other quantities.
         node: Network node of each device (a link's first node), -1 where there is none.
         people: People at each network node.
         node_place_m: Places of the nodes, (nodes, 2).
@@ -57,6 +58,7 @@ class Layout:
     pumps: Int32s
     tanks: Int32s
     place_m: Floats
+    measuring: Int64s
     accuracy: Floats
     floor: Floats
     node: Int64s
@@ -110,7 +112,8 @@ class Layout:
             pumps=numbers[PUMP_STATE.name],
             tanks=numbers[WATER_LEVEL.name],
             place_m=np.column_stack([registry.numbers("x_m"), registry.numbers("y_m")]),
-            accuracy=np.sqrt(2.0) * registry.numbers("accuracy"),
+            measuring=np.flatnonzero(np.isfinite(floor)).astype(np.int64),
+            accuracy=registry.numbers("accuracy"),
             floor=floor,
             node=node,
             people=np.array([row["people"] or 0.0 for row in nodes], dtype=np.float64),

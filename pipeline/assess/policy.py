@@ -43,6 +43,7 @@ class AssessPolicy:
         reference_margin_ms: How long before the first violating sample the undisturbed
             reference ends: a device sampled every 300 s may have missed the onset by that much.
         reference_age_ms: Oldest sample that still serves as a reference.
+        mean_samples: So many samples before and after are averaged against instrument noise.
         clear_sigma: A device's residual is clear beyond this many standard deviations.
         clear_devices: So many clear devices decide without a confirmed alarm.
         explained_share: The model explains a change when this share of it is in the model.
@@ -85,6 +86,7 @@ class AssessPolicy:
     quiet_ms: int = 30 * MINUTE_MS
     reference_margin_ms: int = 6 * MINUTE_MS
     reference_age_ms: int = 180 * MINUTE_MS
+    mean_samples: int = 3
     clear_sigma: float = 4.0
     clear_devices: int = 2
     explained_share: float = 0.6
@@ -133,6 +135,7 @@ BASIS: Mapping[str, str] = MappingProxyType(
         "quiet_ms": "quoted: events under 30 min apart in one area are one (NWS counting)",
         "reference_margin_ms": "proposed: one normal sampling interval (300 s) and one minute",
         "reference_age_ms": "proposed",
+        "mean_samples": "proposed: 15 min at the normal sampling interval",
         "clear_sigma": "proposed: as yellow of the residual rule water.pressure_z",
         "clear_devices": "proposed: a second device confirms a provisional alarm",
         "explained_share": "proposed",

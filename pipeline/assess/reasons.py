@@ -9,6 +9,7 @@ class Reason(StrEnum):
     ALARM_OPENED = "alarm_opened"
     ALARMS_JOINED = "alarms_joined"
     ALARM_WORSE = "alarm_worse"
+    EVIDENCE_STRONGER = "evidence_stronger"
     LEAK_FITS_RESIDUALS = "leak_fits_residuals"
     LARGEST_DROP_WITHOUT_MODEL = "largest_drop_without_model"
     PUMPS_STAND_AND_PRESSURE_LOW = "pumps_stand_and_pressure_low"

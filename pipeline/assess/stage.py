@@ -243,8 +243,8 @@ class AssessStage:
             has_moved = self._move(case, finding)
             self._weigh(case, finding)
             if has_moved or case.level is not before:
-                reason = Reason.RELOCATED if has_moved else Reason.ALARM_WORSE
-                return self._publish(case, reason, now_ms)
+                reason = Reason.ALARM_WORSE if is_worse else Reason.EVIDENCE_STRONGER
+                return self._publish(case, Reason.RELOCATED if has_moved else reason, now_ms)
         if case.is_stale and now_ms >= case.emitted_ms + self._policy.update_ms:
             return [case.version_at(now_ms, Reason.ALARMS_JOINED, self._layout)]
         return []
@@ -277,7 +277,8 @@ class AssessStage:
     def _weigh(self, case: Case, finding: Finding) -> None:
         """Bring level, likelihood and consequence up to date; none of them is ever lowered."""
         now = self._investigator.assess(self._state, case, finding)
-        case.level = worst(case.level, now.level) or now.level
+        if now.level <= case.level:  # else the older, worse level and its reasons stay
+            case.level, case.adjustments = now.level, [str(one) for one in now.adjustments]
         case.likelihood = max(case.likelihood, now.likelihood)
         case.consequence = max(case.consequence, now.consequence)
         case.risk_level = worst(case.risk_level, now.risk_level) or now.risk_level

@@ -107,7 +107,7 @@ class EvaluateStage:
 
     def _on_closure(self, closure: Closure, now_ms: int) -> list[Message]:
         case = self._state.cases.get(closure.incident)
-        if case is None or not case.is_confirmed:
+        if case is None or not case.is_confirmed or case.id in self._state.given:
             return []
         verdict = self._verdict(case, self._matches(now_ms), now_ms)
         self._state.given[case.id] = verdict

@@ -1,6 +1,6 @@
 """Keeps what is wrong with each device and says when that changes; never colours anything."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -91,7 +91,10 @@ class HealthWatch:
     gateway's heartbeat for the device is not a reading.
     """
 
-    def __init__(self, registry: Registry, limits: DeviceLimits) -> None:
+    def __init__(
+        self, registry: Registry, limits: DeviceLimits, areas: Collection[str] | None = None
+    ) -> None:
+        """Watch the devices of `areas`, or all; the silence of others means nothing here."""
         self._ids, self._areas = registry.ids, registry.texts("area")
         upload_s = registry.numbers("upload_s")
         reports_s = np.where(upload_s > 0, upload_s, registry.numbers("interval_s"))
@@ -101,6 +104,8 @@ class HealthWatch:
         late_bit = np.uint8(255 - _BIT[HealthKind.LATE])
         self._counts: Doubts = np.where(expects_late, late_bit, np.uint8(255)).astype(np.uint8)
         self._limits = limits
+        watched = [areas is None or area in areas for area in self._areas]
+        self._is_watched: Bools = np.array(watched, np.bool_)
         self.state = HealthState.of(len(registry))
 
     def start(self, now_ms: int) -> None:
@@ -131,7 +136,7 @@ class HealthWatch:
 
     def note_silence(self, now_ms: int) -> None:
         """Mark the devices that have been silent for too long."""
-        is_silent = now_ms - self.state.heard_ms >= self._silent_ms
+        is_silent = (now_ms - self.state.heard_ms >= self._silent_ms) & self._is_watched
         self.state.doubts[is_silent] |= np.uint8(_BIT[HealthKind.OFFLINE])
 
     def note_battery(self, device: int, charge: float) -> None:
@@ -144,7 +149,7 @@ class HealthWatch:
 
     def next_due(self) -> int | None:
         """Return when the next device falls silent, None when all are or none is registered."""
-        is_heard: Bools = (self.state.doubts & _BIT[HealthKind.OFFLINE]) == 0
+        is_heard = ((self.state.doubts & _BIT[HealthKind.OFFLINE]) == 0) & self._is_watched
         if not (self.state.is_started and is_heard.any()):
             return None
         return int((self.state.heard_ms + self._silent_ms)[is_heard].min())

@@ -1,6 +1,6 @@
 """The monitor stage: frames in, checked samples and device health out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,11 +41,20 @@ class MonitorStage:
 
     name = "monitor"
 
-    def __init__(self, registry: Registry, limits: DeviceLimits) -> None:
-        """Watch the devices of `registry`; `limits` is `RuleSet.device`."""
+    def __init__(
+        self, registry: Registry, limits: DeviceLimits, *, areas: Collection[str] | None = None
+    ) -> None:
+        """Watch devices.
+
+        Args:
+            registry: All devices of the city.
+            limits: `RuleSet.device`.
+            areas: Areas of this partition, None for all; the silence of devices elsewhere is
+                another partition's matter.
+        """
         self._number = registry.number
         self._quality = QualityCheck(registry, limits)
-        self._health = HealthWatch(registry, limits)
+        self._health = HealthWatch(registry, limits, areas)
         self._ledger = FrameLedger()
         self._counts = MonitorCounts()
         self._frames: list[Frame] = []

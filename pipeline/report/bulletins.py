@@ -17,6 +17,7 @@ from pipeline.report.words import (
     PERSONS_PER_HOUSEHOLD,
     UNKNOWN,
     CityTime,
+    count_text,
     level_text,
     minutes_text,
 )
@@ -239,7 +240,9 @@ def _began_ms(incident: Incident) -> int:
 def _source(incident: Incident) -> str:
     rules = sorted({alarm.split("/")[1] for alarm in incident.alarms if alarm.count("/") == 2})
     named = ", ".join(rules) if rules else UNKNOWN
-    return f"rule {named}; {len(incident.alarms)} alarms on {len(incident.devices)} devices"
+    alarms = count_text(len(incident.alarms), "alarm", "alarms")
+    devices = count_text(len(incident.devices), "device", "devices")
+    return f"rule {named}; {alarms} on {devices}"
 
 
 def _affected(incident: Incident) -> str:

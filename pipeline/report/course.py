@@ -123,6 +123,8 @@ def note_milestone(case: Case, milestone: Milestone) -> None:
 
 def note_closure(case: Case, closure: Closure) -> None:
     """Note that supervision closed the case."""
+    if case.closure is not None:
+        return
     case.closure = closure
     proof = "verified by the sensors" if closure.is_verified else "not verified by the sensors"
     case.note(closure.time_ms, f"Closed, {proof} ({reason_text(closure.reason)})")

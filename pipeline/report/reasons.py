@@ -12,6 +12,8 @@ class Reason(StrEnum):
     """The level's interval has passed, with news or without."""
     NEWS = "news"
     """There is news, and the last bulletin is old enough."""
+    WITHDRAWN = "withdrawn"
+    """The incident was dismissed after it had been reported."""
     CASE_CLOSED = "case_closed"
     EVALUATION_REVISED = "evaluation_revised"
     RUN_ENDED = "run_ended"

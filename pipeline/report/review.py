@@ -2,7 +2,7 @@
 
 from pipeline.messages import Cause
 from pipeline.report.cases import Case
-from pipeline.report.words import UNKNOWN, minutes_text
+from pipeline.report.words import UNKNOWN, count_text, minutes_text
 
 
 def verdict(case: Case) -> list[str]:
@@ -16,7 +16,7 @@ def verdict(case: Case) -> list[str]:
     error_m = result.location_error_m
     pipes = result.location_error_pipes
     away = UNKNOWN if error_m is None else f"{error_m:.0f} m"
-    away_pipes = "" if pipes is None else f", {pipes} pipes"
+    away_pipes = "" if pipes is None else f", {count_text(pipes, 'pipe', 'pipes')}"
     return [
         f"Hit: it belongs to {result.truth}",
         f"Detection delay: {minutes_text(result.detection_delay_min)} after it could be seen first",
@@ -33,7 +33,8 @@ def lessons(case: Case) -> list[str]:
         found.append("The rules that raised it need a look: no true incident was near")
     searched = sum("found nothing" in entry.text for entry in case.course)
     if searched:
-        found.append(f"{searched} searches found nothing before the case was closed")
+        searches = count_text(searched, "search", "searches")
+        found.append(f"{searches} found nothing before the case was closed")
     return found or ["None: every clock that came due was met in time"]
 
 

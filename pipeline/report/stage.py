@@ -148,11 +148,14 @@ class ReportStage:
 
 def _is_ended(case: Case) -> bool:
     """Return whether nothing but a final is still to come."""
+    if case.incident.status == IncidentStatus.DISMISSED:
+        return case.flash_ms is None or not case.news()
     return case.closure is not None or case.incident.status == IncidentStatus.CLOSED
 
 
 def _due_ms(case: Case) -> int | None:
-    if case.flash_ms is None or case.has_risen:
+    is_withdrawn = case.incident.status == IncidentStatus.DISMISSED
+    if case.flash_ms is None or case.has_risen or is_withdrawn:
         return case.last_ms
     follow_up = FOLLOW_UPS[case.incident.level]
     return follow_up.due_ms(case.last_ms, has_news=bool(case.news()))
@@ -162,6 +165,8 @@ def _follow_up_reason(case: Case, now_ms: int) -> Reason | None:
     due_ms = _due_ms(case)
     if due_ms is None or due_ms > now_ms:
         return None
+    if case.incident.status == IncidentStatus.DISMISSED:
+        return Reason.WITHDRAWN
     if case.has_risen:
         return Reason.LEVEL_RAISED
     return Reason.INTERVAL if FOLLOW_UPS[case.incident.level].is_regular else Reason.NEWS

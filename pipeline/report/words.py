@@ -99,6 +99,11 @@ def number_text(value: float | None, decimals: int = 2) -> str:
     return "undefined" if value is None else f"{value:.{decimals}f}"
 
 
+def count_text(count: int, one: str, many: str) -> str:
+    """Return a count with its noun in the right number."""
+    return f"{count} {one if count == 1 else many}"
+
+
 class CityTime:
     """Event time as the city's clocks show it."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import StoreError
 from pipeline.event_log import FIRST_HASH, EventLog
+from pipeline.loop import LOOP, Step
 from pipeline.messages import Message, Transition
 from pipeline.monitor.intake import Intake
 from pipeline.monitor.stage import MonitorStage
@@ -98,10 +99,11 @@ class EmbeddedRunner:
         *,
         start_ms: int,
         finish: Callable[[int], Sequence[Message]],
+        steps: Sequence[Step] = LOOP,
         limits: RunnerLimits | None = None,
         listener: Listener | None = None,
     ) -> None:
-        self._stages, self._intake, self._router = stages, intake, Router(stages)
+        self._stages, self._intake, self._router = stages, intake, Router(stages, steps)
         self._transport, self._store, self._journal, self._city = transport, store, journal, city
         self._limits, self._listener, self._finish = limits or RunnerLimits(), listener, finish
         self._arrivals, self._log = Arrivals(Seen(last_tick_ms=start_ms)), EventLog()

@@ -21,6 +21,7 @@ class Signal(StrEnum):
 
     VALUE = "value"
     FALL = "fall"
+    RESIDUAL = "residual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Application:
 APPLICATIONS: tuple[Application, ...] = (
     Application("water.pressure_head", Signal.VALUE, "network_pressure", "pressure"),
     Application("water.pressure_drop", Signal.FALL, "network_pressure", "pressure"),
+    Application("water.pressure_z", Signal.RESIDUAL, "network_pressure", "pressure"),
 )
 """Every rule that watches devices; rules of the file that are not here wait for theirs."""
 
@@ -87,6 +89,8 @@ def compile_rules(
     registry: Registry,
     rules: RuleSet,
     normal_low: Floats | None = None,
+    *,
+    has_model: bool = False,
     applications: Sequence[Application] = APPLICATIONS,
 ) -> tuple[tuple[CompiledRule, ...], tuple[Suppression, ...]]:
     """Return the rules that watch devices of `registry`, by rule id, and what is suppressed.
@@ -95,6 +99,7 @@ def compile_rules(
         registry: The devices.
         rules: The rule set.
         normal_low: Lowest value each device shows in normal operation, NaN where unknown.
+        has_model: Whether there is a network model; without one no rule on residuals applies.
         applications: Which rule watches which devices.
 
     Raises:
@@ -104,6 +109,8 @@ def compile_rules(
     suppressed: list[Suppression] = []
     for application in sorted(applications, key=lambda one: one.rule):
         if application.rule not in rules.rules:
+            continue
+        if application.signal is Signal.RESIDUAL and not has_model:
             continue
         rule = rules.rule(application.rule)
         _check_unit(rule, application, rules.source)
@@ -121,7 +128,8 @@ def compile_rules(
 
 
 def _check_unit(rule: Rule, application: Application, source: str) -> None:
-    unit = QUANTITIES[application.quantity].unit
+    is_score = application.signal is Signal.RESIDUAL
+    unit = "sigma" if is_score else QUANTITIES[application.quantity].unit
     if rule.unit != unit:
         raise RuleError(
             f"{source}: {rule.id}.unit = {rule.unit!r}: {application.quantity} is measured in "

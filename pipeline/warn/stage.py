@@ -15,6 +15,7 @@ from pipeline.warn.changes import ChangeRule, ChangeState
 from pipeline.warn.compile import CompiledRule, Signal, Suppression, compile_rules
 from pipeline.warn.drafts import Drafts
 from pipeline.warn.levels import LevelRule, LevelState
+from pipeline.warn.residuals import Expectation, Residuals, ResidualState
 from pipeline.warn.verdicts import Verdict, level_of
 from sensors.readings import Floats, Quality, ReadingBatch
 from sensors.registry import Registry
@@ -32,6 +33,7 @@ class WarnState:
     changes: dict[str, ChangeState]
     frozen: NDArray[np.uint8]
     drafts: Drafts
+    residuals: ResidualState | None
     samples: list[Samples]
     health: list[DeviceHealth]
     waiting_ms: int | None
@@ -51,7 +53,12 @@ class WarnStage:
     name = "warn"
 
     def __init__(
-        self, registry: Registry, rules: RuleSet, *, normal_low: Floats | None = None
+        self,
+        registry: Registry,
+        rules: RuleSet,
+        *,
+        normal_low: Floats | None = None,
+        model: Expectation | None = None,
     ) -> None:
         """Compile `rules` over `registry`.
 
@@ -60,13 +67,17 @@ class WarnStage:
             rules: The rule set.
             normal_low: Lowest value each device shows in normal operation, from the platform's
                 own model; NaN or None where unknown.
+            model: The platform's own network model, for rules on residuals.
         """
         self._registry = registry
         self._areas, self._quantities = registry.texts("area"), registry.texts("quantity")
-        compiled, suppressed = compile_rules(registry, rules, normal_low)
+        compiled, suppressed = compile_rules(
+            registry, rules, normal_low, has_model=model is not None
+        )
+        self._residuals = None if model is None else Residuals(registry, model)
         self.suppressed: tuple[Suppression, ...] = suppressed
         self._rules: tuple[LevelRule | ChangeRule, ...] = tuple(
-            LevelRule(columns) if columns.signal is Signal.VALUE else ChangeRule(columns)
+            ChangeRule(columns) if columns.signal is Signal.FALL else LevelRule(columns)
             for columns in compiled
         )
         self._frozen = np.zeros(len(registry), np.uint8)
@@ -114,6 +125,7 @@ class WarnStage:
                 {r.columns.rule.id: r.state for r in self._rules if isinstance(r, ChangeRule)},
                 self._frozen,
                 self._drafts,
+                None if self._residuals is None else self._residuals.state,
                 self._samples,
                 self._health,
                 self._waiting_ms,
@@ -141,6 +153,10 @@ class WarnStage:
             if restored != rows:
                 raise SnapshotError(f"snapshot has {restored} devices under {rule_id}, not {rows}")
             rule.resume()
+        if (self._residuals is None) != (state.residuals is None):
+            raise SnapshotError("snapshot was made with a network model, or now there is one")
+        if self._residuals is not None and state.residuals is not None:
+            self._residuals.state = state.residuals
         self._frozen, self._drafts = state.frozen, state.drafts
         self._samples, self._health = state.samples, state.health
         self._waiting_ms = state.waiting_ms
@@ -169,19 +185,26 @@ class WarnStage:
             is_fed &= self._frozen[batch.device] == 0
         if not is_fed.all():
             batch = batch.take(is_fed)
+        if self._residuals is not None:
+            self._residuals.observe(batch, now_ms)
         device = batch.device.astype(np.intp)
         is_spike = (batch.quality & Quality.SPIKE.value) != 0
         for rows in batch.rounds():
             of_round, time_ms, value = device[rows], batch.time_ms[rows], batch.value[rows]
             spikes = is_spike[rows]
+            scores = None
+            if self._residuals is not None:
+                scores = self._residuals.score(of_round, time_ms, value)
             for rule in self._rules:
                 row = rule.columns.row[of_round]
-                watched = row >= 0
+                watched, judged = row >= 0, value
+                if scores is not None and rule.columns.signal is Signal.RESIDUAL:
+                    watched, judged = watched & np.isfinite(scores), scores
                 if watched.all():
-                    verdicts = rule.step(row, time_ms, value, spikes)
+                    verdicts = rule.step(row, time_ms, judged, spikes)
                 else:
                     verdicts = rule.step(
-                        row[watched], time_ms[watched], value[watched], spikes[watched]
+                        row[watched], time_ms[watched], judged[watched], spikes[watched]
                     )
                 for verdict in verdicts:
                     yield self._alarm(rule.columns, verdict, now_ms)
@@ -206,4 +229,5 @@ class WarnStage:
             sample_ms=verdict.sample_ms,
             time_ms=now_ms,
             reason=verdict.reason.value,
+            unit=rule.unit,
         )

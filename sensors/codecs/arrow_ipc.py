@@ -1,9 +1,8 @@
 """Arrow IPC streams: frames as columns, for bulk between programs that share a registry."""
 
-import struct
-
 import pyarrow as pa
 
+from sensors.codecs.arrow_layout import read_columns
 from sensors.codecs.codec import Decoded, check_size, frame_id, whole
 from sensors.codecs.screening import screened
 from sensors.errors import FrameError, RejectReason
@@ -63,7 +62,8 @@ class ArrowIpcCodec:
             FrameError: malformed, no_identity or registry_mismatch.
         """
         check_size(payload)
-        batch, metadata = _read(payload)
+        columns = read_columns(payload)
+        metadata = columns.metadata
         if metadata.get(b"format") != FORMAT:
             raise FrameError(RejectReason.MALFORMED, "not format 1 of a Tocsin frame")
         if metadata.get(b"registry") != self._digest:
@@ -74,65 +74,10 @@ class ArrowIpcCodec:
             _integer(metadata, b"seq"),
         )
         sent_ms = whole(_integer(metadata, b"sent_ms"), "sent_ms")
-        device = batch.column(0).to_numpy()
-        time_ms = batch.column(1).to_numpy()
-        value = batch.column(2).to_numpy()
+        device = columns.device
         unknown = (device < 0) | (device >= self._devices)
         refusals = ((RejectReason.UNKNOWN_DEVICE, unknown),)
-        return screened(id_, sent_ms, device, time_ms, value, now_ms, refusals)
-
-
-def _read(payload: bytes) -> tuple[pa.RecordBatch, dict[bytes, bytes]]:
-    """Return the one batch of a stream and its schema's metadata.
-
-    Raises:
-        FrameError: malformed.
-    """
-    try:
-        messages = pa.ipc.MessageReader.open_stream(payload)
-        schema = pa.ipc.read_schema(messages.read_next_message())
-        if not schema.equals(_SCHEMA):
-            raise FrameError(RejectReason.MALFORMED, "not the columns device, time_ms, value")
-        message = messages.read_next_message()
-        if message.type != "record batch" or _is_compressed(message.metadata.to_pybytes()):
-            raise FrameError(RejectReason.MALFORMED, "not one uncompressed record batch")
-        batch = pa.ipc.read_record_batch(message, schema)
-        batch.validate()
-    except (pa.ArrowException, OSError, StopIteration, ValueError, struct.error) as error:
-        raise FrameError(RejectReason.MALFORMED, f"not an Arrow stream: {error}") from error
-    if any(column.null_count for column in batch.columns):
-        raise FrameError(RejectReason.MALFORMED, "a column has nulls")
-    return batch, schema.metadata or {}
-
-
-def _is_compressed(metadata: bytes) -> bool:
-    """Return whether a record batch message has compressed buffers.
-
-    Those are refused unread: a few bytes could unfold to more memory than there is. The
-    message is a flatbuffer; its third field is the batch, whose fourth field says how it is
-    compressed.
-    """
-    batch = _flatbuffer_field(metadata, _offset(metadata, "<I", 0), 2)
-    if batch is None:
-        raise ValueError("a message without a header")
-    return _flatbuffer_field(metadata, batch, 3) is not None
-
-
-def _flatbuffer_field(data: bytes, table: int, field: int) -> int | None:
-    """Return where the table that a field of a table refers to begins, None without one."""
-    vtable = table - _offset(data, "<i", table)
-    slot = 4 + 2 * field
-    if slot >= _offset(data, "<H", vtable):
-        return None
-    place = _offset(data, "<H", vtable + slot)
-    return table + place + _offset(data, "<I", table + place) if place else None
-
-
-def _offset(data: bytes, layout: str, at: int) -> int:
-    if at < 0:
-        raise ValueError("an offset points before the message")
-    number: int = struct.unpack_from(layout, data, at)[0]
-    return number
+        return screened(id_, sent_ms, device, columns.time_ms, columns.value, now_ms, refusals)
 
 
 def _integer(metadata: dict[bytes, bytes], label: bytes) -> int | None:

@@ -46,6 +46,7 @@ class FaultKind(StrEnum):
         return self in _OF_GATEWAY
 
 
+_CODES = {kind: code for code, kind in enumerate(FaultKind)}
 _OF_GATEWAY = (FaultKind.GATEWAY_OUTAGE, FaultKind.FRAME_LOSS, FaultKind.FRAME_REPLAY)
 
 
@@ -92,12 +93,13 @@ class FaultMemory:
 class FaultTable:
     """Faults as columns of equal length, to be found by kind, target number and time.
 
-    `place` is the fault's place in the sequence the table was made of; it stays the same in
-    the tables that `during` returns, and it indexes `FaultMemory` and random draws.
+    Rows are sorted by kind, then place, so the faults of a kind are a slice. `place` is the
+    fault's place in the sequence the table was made of; it stays the same in the tables that
+    `during` returns, and it indexes `FaultMemory` and random draws.
     """
 
     place: Int64s
-    kind: NDArray[np.str_]
+    kind: NDArray[np.int8]
     target: Int64s
     start_ms: Int64s
     end_ms: Int64s
@@ -111,19 +113,20 @@ class FaultTable:
         numbers = [
             (gateway if fault.kind.is_of_gateway else device)[fault.target] for fault in faults
         ]
-        return cls(
+        table = cls(
             np.arange(len(faults)),
-            np.array([fault.kind.value for fault in faults], dtype=np.str_),
+            np.array([_CODES[fault.kind] for fault in faults], dtype=np.int8),
             np.array(numbers, dtype=np.int64),
             np.array([fault.start_ms for fault in faults], dtype=np.int64),
             np.array([fault.end_ms for fault in faults], dtype=np.int64),
             np.array([fault.amount for fault in faults], dtype=np.float64),
         )
+        return table.take(np.argsort(table.kind, kind="stable"))
 
     def __len__(self) -> int:
         return len(self.place)
 
-    def take(self, rows: NDArray[np.integer] | Bools) -> "FaultTable":
+    def take(self, rows: Rows | Bools | slice) -> "FaultTable":
         """Return the chosen faults."""
         return FaultTable(
             self.place[rows],
@@ -140,7 +143,9 @@ class FaultTable:
 
     def of_kind(self, kind: FaultKind) -> "FaultTable":
         """Return the faults of one kind."""
-        return self.take(self.kind == kind.value)
+        code = np.int8(_CODES[kind])
+        begin, end = (int(np.searchsorted(self.kind, code, side)) for side in ("left", "right"))
+        return self.take(slice(begin, end))
 
     def find(self, kind: FaultKind, targets: Rows, times_ms: Int64s) -> tuple[Int64s, "FaultTable"]:
         """Return which rows faults of `kind` strike, and those faults, one a row struck.

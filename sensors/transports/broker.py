@@ -72,8 +72,8 @@ class EmbeddedBroker:
         self.host = host
         self.port = port
         self._binary = binary
-        self._temporary = None if store else tempfile.TemporaryDirectory(prefix="tocsin-broker-")
-        self.store = store or Path(self._temporary.name if self._temporary else "")
+        self._given_store = store
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -83,9 +83,22 @@ class EmbeddedBroker:
         return f"mqtt://[{host}]:{self.port}" if ":" in host else f"mqtt://{host}:{self.port}"
 
     @property
+    def store(self) -> Path:
+        """Folder of messages, sessions, configuration and log; made on first use."""
+        if self._given_store is not None:
+            return self._given_store
+        if self._temporary is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="tocsin-broker-")
+        return Path(self._temporary.name)
+
+    @property
     def log_file(self) -> Path:
         """What the broker says."""
         return self.store / "broker.log"
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.store / "broker.pid"
 
     @property
     def is_running(self) -> bool:
@@ -104,6 +117,7 @@ class EmbeddedBroker:
         self.store.mkdir(parents=True, exist_ok=True)
         config = self.store / "broker.conf"
         config.write_text(self._configuration(), encoding="utf-8")
+        self._pid_file.unlink(missing_ok=True)
         seen = self.log_file.stat().st_size if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
             self._process = _spawn([program, "-c", str(config)], log.fileno())
@@ -111,6 +125,7 @@ class EmbeddedBroker:
             self._wait_until_ready(seen)
         except BaseException:
             self.kill()
+            self.close()
             raise
 
     def stop(self) -> None:
@@ -133,21 +148,29 @@ class EmbeddedBroker:
         process = self._process
         if process is None:
             return
-        if os.name == "posix":
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
+        if process.poll() is None:
+            self._send_kill(process)
         process.wait()
         if process.stdin is not None:
             process.stdin.close()
         self._process = None
+
+    def _send_kill(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill the server alone when its id is known, so that the shell sees it off."""
+        if os.name != "posix":
+            process.kill()
+            return
+        try:
+            os.kill(int(self._pid_file.read_text(encoding="ascii")), signal.SIGKILL)
+        except (OSError, ValueError):
+            os.killpg(process.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Stop the broker and remove its folder when it is a temporary one."""
         self.stop()
         if self._temporary is not None:
             self._temporary.cleanup()
+            self._temporary = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -163,10 +186,12 @@ class EmbeddedBroker:
 
     def _configuration(self) -> str:
         """Return nats-server's configuration (strings quoted as JSON, which it reads)."""
-        host, store = json.dumps(self.host), json.dumps(str(self.store / "jetstream"))
+        host, store = json.dumps(self.host), json.dumps(str(self.store))
+        pid_file = json.dumps(str(self._pid_file))
         return f"""\
 server_name: tocsin
 listen: "127.0.0.1:-1"
+pid_file: {pid_file}
 max_payload: {MAX_MESSAGE_BYTES}
 max_pending: 256MB
 jetstream {{ store_dir: {store}, sync_interval: "1s" }}

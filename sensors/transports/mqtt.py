@@ -189,8 +189,15 @@ class MqttTransport:
         with self._news:
             self._is_closed = True
             self._news.notify_all()
-        self._client.disconnect()
-        self._client.loop_stop()
+        client = self._client
+        client.disconnect()
+        client.loop_stop()
+        # paho may leave its socket open, and closes the rest when it is freed: let that be now.
+        left_open = client.socket()
+        if left_open is not None:
+            left_open.close()
+        client.on_connect = client.on_disconnect = client.on_subscribe = None
+        client.on_publish = client.on_message = None
 
     def _new_client(self, client_id: str, clean: bool) -> Client:
         client = Client(

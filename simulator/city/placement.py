@@ -95,7 +95,7 @@ def _pressure_sites(drawing: Drawing, areas: Labels, day: NormalDay, share: floa
         first = int(np.argmin(day.lowest_mpa[nodes]))
         for place in spread_points(drawing.x_m[nodes], drawing.y_m[nodes], first, count):
             node = int(nodes[place])
-            limit = min(kind.alarm_low, _LIMIT_MARGIN * float(day.lowest_mpa[node]))
+            limit = min(kind.alarm_low, round(_LIMIT_MARGIN * float(day.lowest_mpa[node]), 4))
             sites.append(
                 _at_node(kind, drawing, areas, node, alarm_low=limit if limit > 0 else math.nan)
             )

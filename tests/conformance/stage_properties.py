@@ -18,6 +18,7 @@ from sensors.registry import Registry, partition_of
 Script = Sequence[tuple[int, Sequence[Message]]]
 MakeStage = Callable[[], Stage]
 Outputs = list[list[Message]]
+MakePart = Callable[[int, int], Stage]
 Split = Callable[[Message, int], Sequence[tuple[int, Message]]]
 """Message and number of partitions → the part of it that each partition is given."""
 
@@ -66,28 +67,26 @@ def same_after_restart(make_stage: MakeStage, script: Script, every: int = 1) ->
 
 
 def same_in_partitions(
-    make_stage: MakeStage,
+    make_part: MakePart,
     script: Script,
     split: Split,
     partitions: Sequence[int] = (2, 3, 7),
 ) -> Outputs:
     """Assert that several stages, each with its part of the messages, say the same together.
 
-    Outputs are compared tick by tick without order, bulk samples reading by reading.
+    `make_part(partition, count)` makes the stage of one partition; `make_part(0, 1)` the stage
+    that has everything. Outputs are compared tick by tick without order, bulk samples reading
+    by reading.
     """
-    expected = play(make_stage(), script)
+    expected = play(make_part(0, 1), script)
     _is_worth_playing(expected)
     for count in partitions:
         together: Outputs = [[] for _ in script]
         for partition in range(count):
             part = [
-                (
-                    now_ms,
-                    [mine for one in messages for to, mine in split(one, count) if to == partition],
-                )
-                for now_ms, messages in script
+                (now_ms, _part(messages, split, partition, count)) for now_ms, messages in script
             ]
-            for tick, said in enumerate(play(make_stage(), part)):
+            for tick, said in enumerate(play(make_part(partition, count), part)):
                 together[tick] += said
         for tick, (one, many) in enumerate(zip(expected, together, strict=True)):
             assert _unordered(many) == _unordered(one), f"tick {tick} differs in {count} partitions"
@@ -129,6 +128,10 @@ def _tick(
     for first in range(0, len(messages), size):
         said += stage.on_batch(messages[first : first + size], now_ms)
     return said + list(stage.on_time(now_ms))
+
+
+def _part(messages: Sequence[Message], split: Split, partition: int, count: int) -> list[Message]:
+    return [mine for one in messages for to, mine in split(one, count) if to == partition]
 
 
 def _restarted(make_stage: MakeStage, stage: Stage) -> Stage:

@@ -194,7 +194,7 @@ labels = st.sampled_from(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(records=st.lists(st.dictionaries(labels, json_values, max_size=6), max_size=4))
 def test_no_json_raises_anything_but_a_frame_error(records: list[dict[str, object]]) -> None:
     identity = {"gw": "g", "boot": 1, "seq": 2, "st": 3}

@@ -217,7 +217,7 @@ def test_encoding_is_plain_senml_with_the_identity_first() -> None:
     assert json.loads(payload) == [
         {"bt": 1760000000.5, "gw": "gw-1", "boot": 4, "seq": 9, "st": NOW_MS,
          "bu": "Pa", "n": "p1", "v": 350000.0, "t": 0.25},
-        {"n": "p2", "v": 360000.0},
+        {"n": "p2", "v": 360000.0, "t": 0.0},
     ]  # fmt: skip
     assert [one.name for one in resolve(json.loads(payload))] == ["p2", "p1"]
 

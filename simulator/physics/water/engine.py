@@ -90,6 +90,8 @@ class EpanetEngine:
             file = self._folder / "network.inp"
             file.write_text(text, encoding="utf-8")
             self._call("open", str(file), str(self._folder / "network.rpt"), "")
+            # Where open files may be unlinked, not even a killed process leaves any behind.
+            shutil.rmtree(self._folder, ignore_errors=True)
             self._read_units()
             self._read_tables()
             if not self.is_junction.any() or self.is_junction.all():

@@ -19,6 +19,8 @@ SERVICE_HEAD_M = 14.0
 (domain reference §2.5, W1)."""
 
 _DISCONNECTED_MPA = 10.0
+_EMPTY_MPA = 1e-4
+"""One centimetre of water: below it a tap gives nothing."""
 _NOISE_STEP_S = 300
 _HOUR_S = 3600
 _DAY_S = 86_400
@@ -33,8 +35,8 @@ class WaterNetwork:
     reservoirs and supply nodes, `consumption`, `leakage`, `storage` (gain of the tanks).
 
     No supply is NaN pressure: a junction cut off from every source (EPANET leaves its head
-    near -1.8e6 m, or far above ground at a supply node), or one that asks for water at zero or
-    negative pressure. A junction without demand keeps a negative pressure, because a pump's
+    near -1.8e6 m, or far above ground at a supply node), or one that asks for water at less than
+    1 cm of head. A junction without demand keeps a negative pressure, because a pump's
     suction side may have one.
 
     For the disturbances it knows see `Disturbances`.
@@ -167,7 +169,7 @@ class WaterNetwork:
         engine = self.engine
         pressure = engine.pressure_mpa()
         cut_off = np.abs(pressure) > _DISCONNECTED_MPA
-        thirsty = (engine.full_demand_m3_h() > 0) & (pressure <= 0)
+        thirsty = (engine.full_demand_m3_h() > 0) & (pressure < _EMPTY_MPA)
         is_dry = engine.is_junction & (cut_off | thirsty)
         is_open = engine.is_open()
         is_open[self._disturbances.overrides.held_shut()] = False

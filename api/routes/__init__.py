@@ -1,0 +1,1 @@
+"""Routes: one file a noun; each translates, calls and translates back."""

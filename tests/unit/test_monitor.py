@@ -1,0 +1,443 @@
+"""The monitor: repeats, gaps, order, quality flags, device health and the intake's counts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import SnapshotError
+from pipeline.messages import DeviceHealth, HealthKind, Message, Samples
+from pipeline.monitor.intake import Intake
+from pipeline.monitor.sequence import BOOTS, WINDOW, Arrival, FrameLedger
+from pipeline.monitor.stage import MonitorStage
+from pipeline.rules import DeviceLimits
+from sensors.codecs import CODEC_NAMES, codec_named
+from sensors.errors import RejectReason
+from sensors.field import DeviceStatus
+from sensors.readings import FrameId, Quality, ReadingBatch
+from sensors.registry import Registry
+from tests.conformance.pressure_devices import (
+    SAMPLE_MS,
+    START_MS,
+    frame_of,
+    pressure_device,
+    pressure_registry,
+)
+
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+
+
+def monitor(registry: Registry | None = None) -> MonitorStage:
+    return MonitorStage(registry or pressure_registry(), DeviceLimits())
+
+
+def feed(stage: MonitorStage, *frames: Message, now_ms: int = START_MS) -> list[Message]:
+    stage.on_batch(frames, now_ms)
+    return list(stage.on_time(now_ms))
+
+
+def checked(outputs: Sequence[Message]) -> ReadingBatch:
+    (samples,) = [message for message in outputs if isinstance(message, Samples)]
+    return samples.batch
+
+
+def health(outputs: Sequence[Message]) -> list[tuple[str, HealthKind, bool]]:
+    return [(m.device, m.kind, m.is_on) for m in outputs if isinstance(m, DeviceHealth)]
+
+
+def flags_of(values: Sequence[float], gap_ms: int = SAMPLE_MS, **device: object) -> list[int]:
+    """Flags of one device's values, one tick each, received as they are sampled."""
+    stage = monitor(Registry.of([pressure_device(**device)]))
+    flags: list[int] = []
+    for number, value in enumerate(values):
+        now_ms = START_MS + number * gap_ms
+        outputs = feed(stage, frame_of([(0, now_ms, value)], number), now_ms=now_ms)
+        flags += checked(outputs).quality.tolist()
+    return flags
+
+
+# frames
+
+
+def test_frames_are_new_once_and_duplicates_after() -> None:
+    ledger = FrameLedger()
+    kinds = [ledger.note(FrameId("g", 1, seq)) for seq in (0, 1, 1, 0, 2)]
+    assert kinds == [
+        Arrival.NEW,
+        Arrival.NEW,
+        Arrival.DUPLICATE,
+        Arrival.DUPLICATE,
+        Arrival.NEW,
+    ]
+
+
+@given(st.lists(st.integers(0, WINDOW), min_size=1, max_size=60))
+def test_any_order_of_frames_counts_the_same(seqs: list[int]) -> None:
+    ledger = FrameLedger()
+    kinds = [ledger.note(FrameId("g", 1, seq)) for seq in seqs]
+    assert kinds.count(Arrival.NEW) == len(set(seqs))
+    assert kinds.count(Arrival.DUPLICATE) == len(seqs) - len(set(seqs))
+    assert ledger.lost == max(seqs) + 1 - len(set(seqs))
+
+
+def test_late_frame_fills_its_gap() -> None:
+    ledger = FrameLedger()
+    ledger.note(FrameId("g", 1, 0))
+    ledger.note(FrameId("g", 1, 3))
+    assert ledger.lost == 2
+    assert ledger.note(FrameId("g", 1, 1)) is Arrival.NEW
+    assert ledger.lost == 1
+
+
+def test_frame_beyond_the_window_is_lost_for_good() -> None:
+    ledger = FrameLedger()
+    for seq in [*range(1, WINDOW + 2)]:
+        ledger.note(FrameId("g", 1, seq))
+    assert ledger.note(FrameId("g", 1, 0)) is Arrival.STALE
+    assert ledger.lost == 1
+
+
+def test_huge_jump_is_counted_without_being_stored() -> None:
+    ledger = FrameLedger()
+    ledger.note(FrameId("g", 1, 10**12))
+    assert ledger.lost == 10**12
+    assert len(ledger.gateways["g"][1].missing) == WINDOW
+
+
+def test_each_boot_and_gateway_counts_by_itself() -> None:
+    ledger = FrameLedger()
+    frames = [FrameId("g", 1, 0), FrameId("g", 2, 0), FrameId("h", 1, 0)]
+    assert [ledger.note(frame) for frame in frames] == [Arrival.NEW] * 3
+    assert ledger.lost == 0
+
+
+def test_frames_of_a_forgotten_boot_are_stale_and_its_gaps_stay_lost() -> None:
+    ledger = FrameLedger()
+    ledger.note(FrameId("g", 0, 2))
+    for boot in range(1, BOOTS + 1):
+        ledger.note(FrameId("g", boot, 0))
+    assert ledger.note(FrameId("g", 0, 1)) is Arrival.STALE
+    assert ledger.lost == 2
+
+
+# counts
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.integers(-1, 3), st.integers(0, 3), st.booleans()),
+        max_size=30,
+    )
+)
+def test_every_reading_is_counted_once(
+    arrivals: list[tuple[int, int, int, bool]],
+) -> None:
+    stage = monitor(pressure_registry(3))
+    for seq, device, minute, ends_tick in arrivals:
+        frame = frame_of([(device, START_MS + minute * MINUTE_MS, 0.3)], seq)
+        stage.on_batch([frame], START_MS)
+        if ends_tick:
+            stage.on_time(START_MS)
+    stage.on_time(START_MS)
+    counts = stage.counts
+    total = counts.received + counts.duplicate + counts.stale + counts.unknown_device
+    assert total == len(arrivals)
+
+
+def test_repeated_frame_is_dropped_and_counted() -> None:
+    stage = monitor(pressure_registry(2))
+    frame = frame_of([(0, START_MS, 0.3), (1, START_MS, 0.3)])
+    assert len(checked(feed(stage, frame, frame))) == 2
+    assert feed(stage, frame) == []
+    assert (stage.counts.received, stage.counts.duplicate) == (2, 4)
+    assert (stage.counts.frames, stage.counts.duplicate_frames) == (1, 2)
+
+
+def test_same_device_and_time_in_another_frame_is_dropped() -> None:
+    stage = monitor()
+    feed(stage, frame_of([(0, START_MS, 0.3)], 0))
+    assert feed(stage, frame_of([(0, START_MS, 0.3)], 1)) == []
+    assert (stage.counts.received, stage.counts.duplicate) == (1, 1)
+
+
+def test_gap_shows_in_the_counts_until_it_is_filled() -> None:
+    stage = monitor()
+    feed(stage, frame_of([(0, START_MS, 0.3)], 0), frame_of([(0, START_MS + 9, 0.3)], 2))
+    assert stage.counts.lost_frames == 1
+    feed(stage, frame_of([(0, START_MS + 8, 0.3)], 1))
+    assert stage.counts.lost_frames == 0
+    assert stage.counts.out_of_order == 1
+
+
+def test_frames_of_a_tick_are_sorted_before_they_are_judged() -> None:
+    stage = monitor(pressure_registry(2))
+    later, earlier = START_MS, START_MS - MINUTE_MS
+    outputs = feed(
+        stage,
+        frame_of([(1, later, 0.31), (0, later, 0.30)], 1),
+        frame_of([(1, earlier, 0.33), (0, earlier, 0.32)], 0),
+    )
+    batch = checked(outputs)
+    assert batch.device.tolist() == [0, 0, 1, 1]
+    assert batch.value.tolist() == [0.32, 0.30, 0.33, 0.31]
+    assert batch.quality.tolist() == [0, 0, 0, 0]
+
+
+def test_readings_of_unknown_devices_are_counted_not_fatal() -> None:
+    stage = monitor()
+    outputs = feed(stage, frame_of([(-1, START_MS, 0.3), (7, START_MS, 0.3), (0, START_MS, 0.3)]))
+    assert checked(outputs).device.tolist() == [0]
+    assert stage.counts.unknown_device == 2
+
+
+# quality
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "value", "flag"),
+    [
+        (0, 0.3, Quality.GOOD),
+        (0, 1.61, Quality.RANGE),
+        (0, -0.01, Quality.RANGE),
+        (0, float("nan"), Quality.RANGE),
+        (-60_000, 0.3, Quality.GOOD),
+        (-60_001, 0.3, Quality.SKEW),
+        (600_000, 0.3, Quality.GOOD),
+        (600_001, 0.3, Quality.LATE),
+    ],
+)
+def test_doubtful_reading_gets_its_flag(age_ms: int, value: float, flag: Quality) -> None:
+    stage = monitor()
+    outputs = feed(stage, frame_of([(0, START_MS - age_ms, value)]))
+    assert checked(outputs).quality.tolist() == [flag]
+    expected = {} if flag is Quality.GOOD else {str(flag.name).lower(): 1}
+    assert stage.counts.flagged == expected
+
+
+def test_jump_that_returns_is_one_spike() -> None:
+    assert flags_of([0.5, 0.9, 0.51, 0.5]) == [0, Quality.SPIKE, 0, 0]
+
+
+def test_jump_that_stays_is_doubtful_only_once() -> None:
+    assert flags_of([0.5, 0.1, 0.11, 0.1]) == [0, Quality.SPIKE, 0, 0]
+
+
+def test_jumping_to_and_fro_is_a_spike_each_time() -> None:
+    flags = flags_of([0.5, 0.9, 0.1, 0.9, 0.5])
+    assert flags == [0, Quality.SPIKE, Quality.SPIKE, Quality.SPIKE, 0]
+
+
+def test_value_out_of_range_is_no_reference_for_spikes() -> None:
+    assert flags_of([0.5, 1.7, 0.51]) == [0, Quality.RANGE, 0]
+
+
+def test_same_value_for_a_day_is_stuck() -> None:
+    flags = flags_of([0.5] * 290, gap_ms=SAMPLE_MS)
+    assert flags[:288] == [0] * 288
+    assert flags[288:] == [Quality.STUCK] * 2
+
+
+def test_same_value_at_alarm_rate_is_stuck_after_twelve_samples() -> None:
+    flags = flags_of([0.5] * 13 + [0.51], gap_ms=MINUTE_MS)
+    assert flags == [0] * 11 + [Quality.STUCK] * 2 + [0]
+
+
+@pytest.mark.parametrize(
+    ("device", "gap_ms"),
+    [({"accuracy": 0.0}, SAMPLE_MS), ({"resolution": 0.01}, MINUTE_MS)],
+    ids=["no noise", "noise below the display step, at alarm rate"],
+)
+def test_device_whose_noise_cannot_show_is_not_stuck(device: dict[str, float], gap_ms: int) -> None:
+    assert set(flags_of([0.5] * 300, gap_ms=gap_ms, **device)) == {0}
+
+
+def test_sample_from_the_future_does_not_make_later_ones_old() -> None:
+    stage = monitor()
+    feed(stage, frame_of([(0, START_MS + 3_600_000, 0.3)], 0))
+    assert checked(feed(stage, frame_of([(0, START_MS, 0.3)], 1))).quality.tolist() == [0]
+
+
+values = st.sampled_from([0.3, 0.301, 0.5, 0.9, 1.3, 1.7])
+
+
+@given(st.lists(st.tuples(values, st.sampled_from([60, 300])), min_size=1, max_size=40))
+def test_one_batch_is_flagged_like_sample_by_sample(steps: list[tuple[float, int]]) -> None:
+    times = START_MS + np.cumsum([gap for _, gap in steps]) * 1000
+    now_ms = int(times[-1])
+    readings = [(0, int(at), value) for at, (value, _) in zip(times, steps, strict=True)]
+    at_once = checked(feed(monitor(), frame_of(readings), now_ms=now_ms))
+    stage = monitor()
+    one_by_one = [
+        int(checked(feed(stage, frame_of([reading], seq), now_ms=now_ms)).quality[0])
+        for seq, reading in enumerate(readings)
+    ]
+    assert at_once.quality.tolist() == one_by_one
+
+
+# health
+
+
+def test_device_is_offline_when_its_limit_has_passed_and_not_before() -> None:
+    stage = monitor()
+    feed(stage, frame_of([(0, START_MS, 0.3)]))
+    due_ms = START_MS + 900_000
+    assert stage.next_due() == due_ms
+    assert feed(stage, now_ms=due_ms - 1) == []
+    assert health(feed(stage, now_ms=due_ms)) == [("WP-D01-0000", HealthKind.OFFLINE, True)]
+    assert feed(stage, now_ms=due_ms + 1) == []
+    assert stage.next_due() is None
+
+
+def test_device_never_heard_is_offline_counted_from_the_start() -> None:
+    stage = monitor()
+    assert feed(stage) == []
+    assert len(health(feed(stage, now_ms=START_MS + 900_000))) == 1
+
+
+def test_device_that_speaks_again_recovers() -> None:
+    stage = monitor()
+    feed(stage)
+    feed(stage, now_ms=START_MS + 900_000)
+    now_ms = START_MS + 960_000
+    outputs = feed(stage, frame_of([(0, now_ms, 0.3)]), now_ms=now_ms)
+    assert health(outputs) == [("WP-D01-0000", HealthKind.OFFLINE, False)]
+
+
+def test_device_that_uploads_in_batches_is_measured_by_its_uploads() -> None:
+    stage = monitor(pressure_registry(1, upload_s=3600))
+    feed(stage)
+    assert stage.next_due() == START_MS + 3 * 3_600_000
+
+
+def test_late_batch_is_flagged_but_no_fault_of_a_device_that_uploads() -> None:
+    old_ms = START_MS - 3_600_000
+    batching, prompt = pressure_registry(1, upload_s=3600), pressure_registry(1)
+    outputs = [feed(monitor(r), frame_of([(0, old_ms, 0.3)])) for r in (batching, prompt)]
+    assert [checked(one).quality.tolist() for one in outputs] == [[Quality.LATE]] * 2
+    assert [health(one) for one in outputs] == [[], [("WP-D01-0000", HealthKind.LATE, True)]]
+
+
+def test_mass_outage_gives_one_health_change_a_device_by_number() -> None:
+    registry = pressure_registry(1000)
+    stage = monitor(registry)
+    feed(stage, frame_of([(number, START_MS, 0.3) for number in range(1000)]))
+    outputs = feed(stage, now_ms=START_MS + 900_000)
+    assert health(outputs) == [(device, HealthKind.OFFLINE, True) for device in registry.ids]
+
+
+def test_spike_is_a_health_matter_only_once_it_has_returned() -> None:
+    stage = monitor()
+    said = []
+    for number, value in enumerate([0.5, 0.9, 0.5, 0.5, 0.1, 0.1]):
+        now_ms = START_MS + number * SAMPLE_MS
+        said.append(health(feed(stage, frame_of([(0, now_ms, value)], number), now_ms=now_ms)))
+    on, off = ((("WP-D01-0000", HealthKind.SPIKE, is_on)) for is_on in (True, False))
+    assert said == [[], [], [on], [off], [], []]
+
+
+def test_stuck_and_range_go_on_and_off_with_the_newest_sample() -> None:
+    stage = monitor()
+    kinds = []
+    for number, value in enumerate([0.5] * 12 + [1.7, 0.6]):
+        now_ms = START_MS + number * MINUTE_MS
+        kinds += health(feed(stage, frame_of([(0, now_ms, value)], number), now_ms=now_ms))
+    assert [(kind, is_on) for _, kind, is_on in kinds] == [
+        (HealthKind.STUCK, True),
+        (HealthKind.RANGE, True),
+        (HealthKind.STUCK, False),
+        (HealthKind.RANGE, False),
+    ]
+
+
+def test_battery_goes_low_and_recovers_with_a_band_between() -> None:
+    stage = monitor()
+    said = [
+        health(feed(stage, DeviceStatus("WP-D01-0000", START_MS, battery)))
+        for battery in (0.21, 0.19, 0.22, 0.19, 0.25)
+    ]
+    low, good = (("WP-D01-0000", HealthKind.BATTERY, is_on) for is_on in (True, False))
+    assert said == [[], [low], [], [], [good]]
+
+
+def test_newest_status_of_a_tick_counts_whatever_the_order() -> None:
+    statuses = [DeviceStatus("WP-D01-0000", START_MS + n, b) for n, b in ((1, 0.1), (0, 0.9))]
+    assert len(health(feed(monitor(), *statuses))) == 1
+    assert len(health(feed(monitor(), *reversed(statuses)))) == 1
+
+
+def test_statuses_that_make_no_sense_are_counted() -> None:
+    stage = monitor()
+    bad = (float("nan"), -0.1, 1.1)
+    feed(stage, *(DeviceStatus("WP-D01-0000", START_MS, battery) for battery in bad))
+    feed(stage, DeviceStatus("nobody", START_MS, 0.5))
+    assert (stage.counts.bad_status, stage.counts.unknown_device) == (3, 1)
+
+
+def test_what_waits_is_due_at_once() -> None:
+    stage = monitor()
+    stage.on_batch([frame_of([(0, START_MS, 0.3)])], START_MS)
+    assert stage.next_due() == START_MS
+
+
+def test_snapshot_of_another_registry_is_refused() -> None:
+    with pytest.raises(SnapshotError, match="of 2 devices, the registry has 1"):
+        monitor().restore(monitor(pressure_registry(2)).snapshot())
+
+
+# intake
+
+
+def intake(registry: Registry) -> Intake:
+    return Intake({name: codec_named(name, registry) for name in CODEC_NAMES})
+
+
+@pytest.mark.parametrize("codec", CODEC_NAMES)
+def test_intake_decodes_what_the_codec_encodes(codec: str) -> None:
+    registry = pressure_registry()
+    frame = frame_of([(0, START_MS, 0.3)])
+    payload = codec_named(codec, registry).encode(frame)
+    door = intake(registry)
+    decoded = door.decode(codec, "g-D01", payload, START_MS)
+    assert decoded is not None
+    assert decoded.id == frame.id
+    assert decoded.batch.value.tolist() == pytest.approx([0.3])
+    assert door.rejected == {}
+
+
+def test_intake_refuses_a_frame_of_another_gateway_and_counts_its_readings() -> None:
+    registry = pressure_registry()
+    frame = frame_of([(0, START_MS, 0.3), (0, START_MS + 1, 0.3)])
+    payload = codec_named("senml_json", registry).encode(frame)
+    door = intake(registry)
+    assert door.decode("senml_json", "g-other", payload, START_MS) is None
+    assert door.rejected == {RejectReason.BAD_TOPIC: 2}
+
+
+def test_intake_counts_an_unknown_codec() -> None:
+    door = intake(pressure_registry())
+    assert door.decode("morse", "g-D01", b"", START_MS) is None
+    assert door.rejected == {RejectReason.UNKNOWN_CODEC: 1}
+
+
+@given(payload=st.binary(max_size=200), codec=st.sampled_from(CODEC_NAMES))
+def test_intake_counts_malformed_bytes_and_goes_on(payload: bytes, codec: str) -> None:
+    door = intake(pressure_registry())
+    assert door.decode(codec, "g-D01", payload, START_MS) is None
+    assert sum(door.rejected.values()) == 1
+
+
+def test_intake_counts_refused_readings_of_a_frame_it_takes() -> None:
+    registry = pressure_registry(2)
+    payload = codec_named("senml_json", registry).encode(
+        frame_of([(0, START_MS, 0.3), (1, START_MS, 0.3)])
+    )
+    door = intake(registry)
+    frame = door.decode(
+        "senml_json", "g-D01", payload.replace(b"WP-D01-0001", b"WP-D01-0009"), START_MS
+    )
+    assert frame is not None
+    assert frame.batch.device.tolist() == [0]
+    assert door.rejected == {RejectReason.UNKNOWN_DEVICE: 1}
