@@ -117,7 +117,7 @@ def build_stages(plan: RunPlan, rules: RuleSet) -> Mapping[str, Stage]:
         demand=scenario.platform.demand_error,
         seed=scenario.platform.seed,
     )
-    model = WaterNetworkModel(plan.inp, registry, errors, scenario.utc_offset_ms)
+    model = WaterNetworkModel(plan.inp, registry, errors, scenario.utc_offset_ms, scenario.start_ms)
     policy = AssessPolicy(issue_before_assess=scenario.platform.issue_before_assess)
     return {
         "monitor": MonitorStage(registry, rules.device),

@@ -70,7 +70,7 @@ class Guard:
 
     def _has_token(self, headers: Headers, token: str) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        is_same = hmac.compare_digest(given.strip().encode(), token.encode())
+        is_same = hmac.compare_digest(given.strip().encode("latin-1"), token.encode())
         return scheme.lower() == "bearer" and is_same
 
     def _too_large(self) -> ProblemError:

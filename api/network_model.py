@@ -81,10 +81,16 @@ class SteadyNetwork(EpanetEngine):
         }
         self._initial = {
             pump: (
+                self.link_value(index, _Number.INIT_STATUS),
                 self.link_value(index, _Number.INIT_SETTING),
                 self.link_value(index, Link.SPEED_PATTERN),
             )
             for pump, index in self._pumps.items()
+        }
+        self._tanks = {
+            self.node_ids[node]: (node, level_m)
+            for node, level_m in enumerate(self.initial_level_m().tolist())
+            if self.is_tank[node]
         }
         self._companions = self._take_off_controls()
         self._pattern_start_s = int(self._call("gettimeparam", _Number.PATTERN_START))
@@ -120,22 +126,31 @@ class SteadyNetwork(EpanetEngine):
         return companions
 
     def impose(self, conditions: Conditions) -> None:
-        """Set pumps and tank levels to what was measured; the rest stays as the file has it."""
+        """Set pumps and tank levels to what was measured; the rest to what the file has.
+
+        A measured level carries the model's error, so its copy of the tank is as wrong as it is.
+        """
         for pump, index in self._pumps.items():
-            is_on = conditions.pump_on.get(pump)
-            if is_on is None:
-                continue
-            setting, pattern = self._initial[pump]
+            status, setting, pattern = self._initial[pump]
+            is_on = conditions.pump_on.get(pump, status > 0)
             self.set_link_value(index, Link.SPEED_PATTERN, pattern if is_on else 0)
             self.set_link_value(index, _Number.INIT_STATUS, float(is_on))
             if is_on:  # a pump the file starts closed has no speed of its own
                 self.set_link_value(index, _Number.INIT_SETTING, setting or 1.0)
             for link, is_open in self._companions.get((pump, is_on), ()):
                 self.set_link_value(link, _Number.INIT_STATUS, float(is_open))
-        for node in np.flatnonzero(self.is_tank):
-            level_m = conditions.tank_level_m.get(self.node_ids[node])
-            if level_m is not None and math.isfinite(level_m):
-                self.set_tank_level_m(int(node), level_m + self.level_error_m[node])
+        for tank, (node, filed_m) in self._tanks.items():
+            level_m = conditions.tank_level_m.get(tank, filed_m)
+            self.set_tank_level_m(node, level_m + self.level_error_m[node])
+
+    def initial_level_m(self) -> Floats:
+        """Return the level each tank starts from in the file, metres; 0 for other nodes."""
+        self._call("openH")
+        self._call("initH", _Number.FROM_SCRATCH)
+        self.solve()
+        levels: Floats = np.nan_to_num(self.level_m())
+        self._call("closeH")
+        return levels
 
     def solve_at(self, file_s: int) -> None:
         """Solve the moment `file_s` seconds after the file's own time 0."""
@@ -154,7 +169,8 @@ def spoil(engine: EpanetEngine, errors: ModelErrors) -> Floats:
         value = engine.link_value(index, Link.ROUGHNESS)
         engine.set_link_value(index, Link.ROUGHNESS, value * factor)
     demand = normal(keys(errors.seed, "model.demand", engine.node_ids), 0)
-    engine.set_demand_factors(np.exp(errors.demand * demand))
+    is_consumer = engine.base_demand_m3_h > 0  # a supply node's inflow is metered, so known
+    engine.set_demand_factors(np.where(is_consumer, np.exp(errors.demand * demand), 1.0))
     level: Floats = errors.level_m * normal(keys(errors.seed, "model.level", engine.node_ids), 0)
     return level
 
@@ -163,7 +179,12 @@ class WaterNetworkModel:
     """A `pipeline.ports.NetworkModel` over EPANET, fed only with a file and with readings."""
 
     def __init__(
-        self, inp_text: str, registry: Registry, errors: ModelErrors, utc_offset_ms: int
+        self,
+        inp_text: str,
+        registry: Registry,
+        errors: ModelErrors,
+        utc_offset_ms: int,
+        start_ms: int | None = None,
     ) -> None:
         """Open the platform's copy of the network.
 
@@ -172,10 +193,13 @@ class WaterNetworkModel:
             registry: The devices whose readings are modelled.
             errors: How wrong the copy is.
             utc_offset_ms: Local time minus UTC, for the daily demand patterns.
+            start_ms: First moment of the operator's timeline, whose patterns may be longer than
+                a day; None when every day follows the file's first one.
 
         Raises:
             PhysicsError: EPANET refuses the file.
         """
+        self._start_ms = start_ms
         self._text, self._errors, self._utc_offset_ms = inp_text, errors, utc_offset_ms
         quantity, element = registry.texts("quantity"), registry.texts("element")
         pumps = [e for e, q in zip(element, quantity, strict=True) if q == PUMP_STATE.name]
@@ -279,7 +303,13 @@ class WaterNetworkModel:
         return low
 
     def _file_time_s(self, at_ms: int) -> int:
-        """Return seconds since the file's time 0 of the same time of day, whole minutes."""
+        """Return seconds since the file's time 0, whole minutes (see `start_ms`)."""
+        if self._start_ms is not None and at_ms >= self._start_ms:
+            first_s = self._first_day_s(self._start_ms)
+            return first_s + (at_ms - self._start_ms) // 60_000 * 60
+        return self._first_day_s(at_ms)
+
+    def _first_day_s(self, at_ms: int) -> int:
         clock_s = (at_ms + self._utc_offset_ms) // 60_000 * 60
         return int((clock_s - self._engine.clock_start_s) % DAY_S)
 

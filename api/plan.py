@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
+
 from sensors.city import City
 from sensors.devices.faults import Fault, FaultKind
 from sensors.ground_truth import TrueKind
@@ -154,10 +156,18 @@ def _pick(spec: IncidentSpec, city: City) -> str:
         for row in city.rows("links")
         if row["kind"] == "pipe" and {row["from_node"], row["to_node"]} <= junctions
     ]
+    pipes = _in_loops(pipes) or pipes
     pipes.sort(key=lambda row: (row["diameter_mm"], row["id"]))
     low, high = _WIDTHS[spec.element.pick]
     part = pipes[int(low * len(pipes)) : max(int(high * len(pipes)), int(low * len(pipes)) + 1)]
     return _one_of([row["id"] for row in part], random, spec, "pipes")
+
+
+def _in_loops(pipes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the pipes that lie in a loop: shutting one of them cuts nobody off."""
+    graph = nx.Graph((row["from_node"], row["to_node"]) for row in pipes)
+    bridges = {frozenset(ends) for ends in nx.bridges(graph)}
+    return [row for row in pipes if frozenset((row["from_node"], row["to_node"])) not in bridges]
 
 
 def _ids(rows: Sequence[dict[str, Any]], kind: str) -> list[str]:

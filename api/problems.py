@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from pipeline.errors import PipelineError
 from sensors.errors import RegistryError, SensorsError
@@ -72,8 +73,9 @@ async def _of_http(request: Request, error: Exception) -> Response:
         detail = f"nothing at {path}; /docs lists what there is"
     elif error.status_code == 405:
         kind, members = "method-not-allowed", {}
-        allowed = (error.headers or {}).get("Allow", "another method")
+        allowed = _methods_of(request)
         detail = f"{path} takes {allowed}, not {request.method}"
+        error.headers = {"Allow": allowed}
     else:
         kind, detail, members = "refused", str(error.detail), {}
     return problem(
@@ -84,6 +86,15 @@ async def _of_http(request: Request, error: Exception) -> Response:
         members=members,
         headers=error.headers,
     )
+
+
+def _methods_of(request: Request) -> str:
+    """Return what a path takes; the router itself names only the first route that fits."""
+    found = set[str]()
+    for template, operations in request.app.openapi()["paths"].items():
+        if compile_path(template)[0].fullmatch(request.url.path):
+            found |= {method.upper() for method in operations}
+    return ", ".join(sorted(found)) or "other methods"
 
 
 async def _of_validation(request: Request, error: Exception) -> Response:

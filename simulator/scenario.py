@@ -63,7 +63,10 @@ class DemandSpec(_Part):
 
 
 class PickSpec(_Part):
-    """Choose an element by what it is, so that a scenario runs on any network."""
+    """Choose an element by what it is, so that a scenario runs on any network.
+
+    Pipes are chosen among those in a loop, where shutting one cuts nobody off.
+    """
 
     pick: Literal["main", "middle", "branch", "random"] = Field(
         description="main: among the widest pipes; middle: of median width; branch: narrow"

@@ -49,9 +49,7 @@ class NetworkMap(BaseModel):
         nodes = {row["id"]: row for row in city.rows("nodes")}
         rows = [*_by_id(nodes.values()), *_by_id(city.rows("links"))]
         chosen = [
-            row
-            for row in rows
-            if kind in (None, row["kind"]) and area in (None, row["area"])
+            row for row in rows if kind in (None, row["kind"]) and area in (None, row["area"])
         ]
         return cls(features=[_feature(row, nodes) for row in chosen])
 

@@ -1,8 +1,10 @@
 """Problem details (RFC 9457): how every error is told."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "type": "urn:tocsin:problem:unknown-run",
     "title": "Not Found",
     "status": 404,

@@ -122,7 +122,9 @@ class RunInfo(BaseModel):
     readings: ReadingTotals
     events: int = Field(description="entries in the event log")
     message: str = Field(description="why it failed, or what else should be known")
-    summary: dict[str, Any] | None = Field(description="what `tocsin run --json` prints; at the end")
+    summary: dict[str, Any] | None = Field(
+        description="what `tocsin run --json` prints; at the end"
+    )
 
     @classmethod
     def of(cls, run: Run) -> "RunInfo":

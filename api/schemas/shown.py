@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 def shown(example: Mapping[str, Any], *, is_body: bool = False) -> ConfigDict:
     """Return a model configuration that documents `example`; a body refuses unknown members."""
-    extra = "forbid" if is_body else "ignore"
-    return ConfigDict(json_schema_extra={"examples": [dict(example)]}, extra=extra)
+    return ConfigDict(
+        json_schema_extra={"examples": [dict(example)]}, extra="forbid" if is_body else "ignore"
+    )
 
 
 def page_of(example: Mapping[str, Any]) -> ConfigDict:

@@ -44,33 +44,37 @@ def group_alarm(
             return Grouped.KNOWN
         if previous is None or not alarm.level.is_worse_than(previous.level):
             return Grouped.KNOWN
-        _open(state, alarm, alarm.sample_ms, now_ms, layout)
-        return Grouped.OPENED
+        return _place(state, alarm, alarm.sample_ms, now_ms, layout, policy)
     if alarm.device not in layout.number:
         return Grouped.UNKNOWN_DEVICE
     if alarm.state is AlarmState.PROVISIONAL and alarm.rule not in policy.early_rules:
         return Grouped.NOT_YET
-    return _place(state, alarm, now_ms, layout, policy)
+    return _place(state, alarm, alarm.raised_ms, now_ms, layout, policy)
 
 
 def _place(
-    state: AssessState, alarm: Alarm, now_ms: int, layout: Layout, policy: AssessPolicy
+    state: AssessState,
+    alarm: Alarm,
+    onset_ms: int,
+    now_ms: int,
+    layout: Layout,
+    policy: AssessPolicy,
 ) -> Grouped:
-    """Find the case a new alarm belongs to, or open one."""
+    """Find the case an alarm that began at `onset_ms` belongs to, or open one."""
     near = [case for case in state.cases.values() if _is_near(case, alarm, layout, policy)]
     for case in near:
-        if case.is_open and _is_timely(case, alarm, layout, policy):
-            _join(state, case, alarm, layout)
+        if case.is_open and _is_timely(case, alarm, onset_ms, layout, policy):
+            _join(state, case, alarm, onset_ms, layout)
             return Grouped.JOINED
     for case in near:
-        if case.status is IncidentStatus.DISMISSED and _absorbs(case, alarm, policy):
+        if case.status is IncidentStatus.DISMISSED and _absorbs(case, alarm, onset_ms, policy):
             state.owner[alarm.id] = case.id
             return Grouped.ABSORBED
         if case.status is IncidentStatus.CLOSED and now_ms < case.ended_ms + policy.quiet_ms:
-            again = alarm.state is not AlarmState.PROVISIONAL and alarm.raised_ms > case.ended_ms
+            again = alarm.state is not AlarmState.PROVISIONAL and onset_ms > case.ended_ms
             if not again or _has_other(state, alarm):
                 return Grouped.QUIET_AFTER_CLOSURE
-    _open(state, alarm, alarm.raised_ms, now_ms, layout)
+    _open(state, alarm, onset_ms, now_ms, layout)
     return Grouped.OPENED
 
 
@@ -81,19 +85,21 @@ def _is_near(case: Case, alarm: Alarm, layout: Layout, policy: AssessPolicy) -> 
     return any(layout.are_near(number, d, policy.join_distance_m) for d in case.devices)
 
 
-def _is_timely(case: Case, alarm: Alarm, layout: Layout, policy: AssessPolicy) -> bool:
+def _is_timely(
+    case: Case, alarm: Alarm, onset_ms: int, layout: Layout, policy: AssessPolicy
+) -> bool:
     if layout.number[alarm.device] in case.devices:
         return True
     first_ms = case.onset_ms - policy.join_window_ms
-    return first_ms <= alarm.raised_ms <= case.newest_raised_ms + policy.join_window_ms
+    return first_ms <= onset_ms <= case.newest_raised_ms + policy.join_window_ms
 
 
-def _absorbs(case: Case, alarm: Alarm, policy: AssessPolicy) -> bool:
+def _absorbs(case: Case, alarm: Alarm, onset_ms: int, policy: AssessPolicy) -> bool:
     """Return whether what explained a dismissed case explains this alarm of the same moment.
 
     Low service pressure is never absorbed: a pump that was switched off and stays off matters.
     """
-    is_same_moment = case.onset_ms <= alarm.raised_ms <= case.decided_ms
+    is_same_moment = case.onset_ms <= onset_ms <= case.decided_ms
     return case.reason in _ABSORBING and alarm.rule in policy.early_rules and is_same_moment
 
 
@@ -105,15 +111,16 @@ def _has_other(state: AssessState, alarm: Alarm) -> bool:
     )
 
 
-def _join(state: AssessState, case: Case, alarm: Alarm, layout: Layout) -> None:
+def _join(state: AssessState, case: Case, alarm: Alarm, onset_ms: int, layout: Layout) -> None:
+    """Add an alarm; one that began earlier moves the onset, and with it the reference."""
     state.owner[alarm.id] = case.id
     case.alarms.append(alarm.id)
     number = layout.number[alarm.device]
     if number not in case.devices:
         case.devices.append(number)
-    case.newest_raised_ms = max(case.newest_raised_ms, alarm.raised_ms)
-    if case.status is IncidentStatus.ASSESSING and alarm.raised_ms < case.onset_ms:
-        case.onset_ms = alarm.raised_ms
+    case.newest_raised_ms = max(case.newest_raised_ms, onset_ms)
+    if case.status is IncidentStatus.ASSESSING and onset_ms < case.onset_ms:
+        case.onset_ms = onset_ms
         case.reference_ms, case.reference = np.zeros((0, 0), np.int64), np.zeros((0, 0))
     case.is_stale = True
 
@@ -136,5 +143,4 @@ def _open(state: AssessState, alarm: Alarm, onset_ms: int, now_ms: int, layout: 
         location=Location((), (), x_m, y_m, "first_alarm"),
     )
     state.cases[case_id] = case
-    _join(state, case, alarm, layout)
-    case.onset_ms = onset_ms
+    _join(state, case, alarm, onset_ms, layout)

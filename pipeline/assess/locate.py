@@ -11,6 +11,7 @@ from pipeline.ports import Conditions, NetworkModel
 from sensors.readings import Floats
 
 _FACTORS = np.geomspace(0.05, 12.0, 45)
+_IMPOSSIBLE = -1e9
 _NEAR_FACTORS = np.geomspace(0.6, 1.67, 15)
 
 
@@ -57,10 +58,16 @@ def log_likelihood(residual: Floats, predicted: Floats, sigma: Floats, share: fl
 def match(
     signatures: Floats, residual: Floats, sigma: Floats, share: float, factors: Floats
 ) -> _Match:
-    """Return the positive amplitude that makes each signature (pipes, devices) fit best."""
+    """Return the positive amplitude that makes each signature (pipes, devices) fit best.
+
+    A leak so large that its own model error would cover anything explains nothing: amplitudes
+    that leave more than they take away are out.
+    """
     likelihood = np.stack(
         [log_likelihood(residual, signatures * factor, sigma, share) for factor in factors]
     )
+    left = np.stack([(((residual - signatures * f) / sigma) ** 2).sum(axis=-1) for f in factors])
+    likelihood = np.where(left < ((residual / sigma) ** 2).sum(), likelihood, _IMPOSSIBLE)
     best = np.argmax(likelihood, axis=0)
     return _Match(factors[best], np.max(likelihood, axis=0))
 

@@ -110,7 +110,7 @@ class LevelRule:
         goes_up = held_rank > rank
         is_seen = (single > 0) & (rank == 0) & (provisional == 0) & ~goes_up
         is_withdrawn = (provisional > 0) & ~goes_up & (single == 0) & ~is_spike
-        goes_down = self._count_clear(row, signal, rank, goes_up, is_spike)
+        goes_down = self._count_clear(row, signal, rank, is_spike)
 
         after = np.where(goes_up, held_rank, np.where(goes_down, self._milder[rank, row], rank))
         state.rank[row] = after
@@ -138,15 +138,13 @@ class LevelRule:
         state.raised_ms[row[is_withdrawn]] = time_ms[is_withdrawn]
         return verdicts
 
-    def _count_clear(
-        self, row: Rows, signal: Floats, rank: Ranks, goes_up: Bools, is_spike: Bools
-    ) -> Bools:
+    def _count_clear(self, row: Rows, signal: Floats, rank: Ranks, is_spike: Bools) -> Bools:
         """Count samples well inside the standing level's limit; return who goes down."""
         state, rule = self.state, self.columns.rule
         limit = self._limits[np.maximum(rank, 1) - 1, row]
         is_inside = (rank > 0) & (signal <= limit - rule.deadband)
         clear = np.where(is_inside, state.clear[row] + 1, 0)
-        clear = np.where(is_spike, state.clear[row], np.where(goes_up, 0, clear))
+        clear = np.where(is_spike, state.clear[row], clear)
         goes_down: Bools = (clear >= rule.clear_consecutive) & (rank > 0) & ~is_spike
         state.clear[row] = np.where(goes_down, 0, clear)
         return goes_down

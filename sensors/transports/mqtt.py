@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -105,6 +106,7 @@ class MqttTransport:
         self._refusal: ReasonCode | None = None
         self._is_connected = False
         self._is_closed = False
+        self._network: threading.Thread | None = None
         self._granted: dict[int, list[ReasonCode]] = {}
         self._filters: list[str] = []
         self._sending = threading.Lock()
@@ -191,7 +193,10 @@ class MqttTransport:
             self._news.notify_all()
         client = self._client
         client.disconnect()
-        client.loop_stop()
+        with suppress(AttributeError):  # paho may forget its thread while waiting for it
+            client.loop_stop()
+        if self._network is not None:
+            self._network.join()
         # paho may leave its socket open, and closes the rest when it is freed: let that be now.
         left_open = client.socket()
         if left_open is not None:
@@ -285,6 +290,7 @@ class MqttTransport:
     ) -> None:
         if not reason.is_failure and self._filters and not flags.session_present:
             client.subscribe([(one, 1) for one in self._filters])
+        self._network = threading.current_thread()
         with self._news:
             if reason.is_failure:
                 self._refusal = reason

@@ -9,21 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.assess.causes import AlarmPicture, decide, decide_without_model
-from pipeline.assess.consequence import (
-    Corroboration,
-    Exposure,
-    assess_level,
-    consequence_of,
-    live_likelihood,
-    risk_colour,
-)
-from pipeline.assess.evidence import Evidence
 from pipeline.assess.history import DEPTH, History
 from pipeline.assess.layout import Layout
-from pipeline.assess.locate import LeakFit
 from pipeline.assess.policy import BASIS, AssessPolicy
-from pipeline.assess.reasons import Adjustment, Reason
+from pipeline.assess.reasons import Reason
 from pipeline.assess.stage import AssessStage
 from pipeline.errors import SnapshotError
 from pipeline.messages import (
@@ -157,9 +146,7 @@ def test_switch_issues_the_warning_before_the_assessment() -> None:
 
 def test_ten_alarms_of_one_burst_make_one_incident() -> None:
     script: Script = {ONSET + n: [alarm(n, ONSET + n)] for n in range(5)}
-    script[ONSET + 5] = [
-        alarm(n, ONSET + 5, AlarmState.RAISED, raised=ONSET + n) for n in range(5)
-    ]
+    script[ONSET + 5] = [alarm(n, ONSET + 5, AlarmState.RAISED, raised=ONSET + n) for n in range(5)]
     versions = incidents(play(script, leak_from("P4")))
     assert len({one.id for one in versions}) == 1
     assert len(versions[-1].alarms) == 5
@@ -347,6 +334,18 @@ def test_alarm_that_grows_after_a_dismissal_opens_a_new_incident() -> None:
     assert (last.cause, last.location.candidates[0]) == (Cause.BURST, "P4")
 
 
+def test_alarms_that_grow_together_after_a_dismissal_open_one_incident() -> None:
+    def switched(minute: int) -> NDArray[np.float64]:
+        return normal(pump=minute < ONSET)
+
+    script = burst_script()
+    script[ONSET + 5].append(alarm(1, ONSET + 5, AlarmState.RAISED, raised=ONSET))
+    script[50] = [alarm(n, 50, AlarmState.CHANGED, Level.ORANGE, raised=ONSET) for n in (1, 2)]
+    versions = incidents(play(script, switched, 65))
+    opened = [one for one in versions if one.version == 1]
+    assert [one.opened_ms for one in opened] == [at(ONSET), at(50)]
+
+
 def test_without_a_model_the_largest_drop_is_named() -> None:
     confirmed = incidents(play(burst_script(), leak_from("P4"), has_model=False))[1]
     assert confirmed.cause is Cause.BURST
@@ -383,134 +382,7 @@ def test_new_evidence_moves_the_incident() -> None:
     assert moved[-1].location.candidates[0] == "P7"
 
 
-# --- decisions by hand ---
-
-
-def evidence(residual: Sequence[float], modelled: Sequence[float] | None = None) -> Evidence:
-    left = np.array(residual)
-    model = np.zeros(len(left)) if modelled is None else np.array(modelled)
-    noise = np.full(len(left), 0.005)
-    return Evidence(
-        device=np.arange(len(left)),
-        is_pressure=np.ones(len(left), bool),
-        measured=left + model,
-        modelled=model,
-        noise=noise,
-        sigma=np.hypot(noise, 0.25 * model),
-        before=np.full(len(left), 0.3),
-        after=0.3 + left + model,
-        after_ms=np.zeros(len(left), np.int64),
-    )
-
-
-def picture(**changes: object) -> AlarmPicture:
-    values: dict[str, object] = {
-        "is_over": False,
-        "is_raised": True,
-        "low_head": 0,
-        "devices": (0,),
-        "is_doubtful": False,
-        "is_due": False,
-    }
-    return AlarmPicture(**(values | changes))  # type: ignore[arg-type]
-
-
-def fit(gain: float, share: float = 0.9) -> LeakFit:
-    return LeakFit(("P1",), (1.0,), gain, share, 100.0, np.zeros(1))
-
-
-def test_unconfirmed_single_device_waits() -> None:
-    assert decide(evidence([-0.05, 0.0]), None, picture(is_raised=False), POLICY) is None
-
-
-@pytest.mark.parametrize(
-    ("gain", "cause"), [(49.0, Cause.BURST), (45.0, Cause.DEVICE_FAULT)], ids=["leak", "fault"]
-)
-def test_lone_device_is_a_fault_only_when_it_beats_the_leak(gain: float, cause: Cause) -> None:
-    verdict = decide(evidence([-0.05, 0.0, 0.0]), fit(gain), picture(), POLICY)
-    assert verdict is not None
-    assert verdict.cause is cause
-
-
-def test_weak_leak_fit_of_many_devices_is_not_called_a_burst() -> None:
-    verdict = decide(evidence([-0.05] * 3), fit(50.0, 0.2), picture(is_due=True), POLICY)
-    assert verdict is not None
-    assert verdict.cause is Cause.UNKNOWN
-
-
-def test_change_the_model_knows_waits_until_due_without_operation() -> None:
-    known = evidence([0.0, 0.0], [-0.1, -0.1])
-    assert decide(known, None, picture(), POLICY) is None
-    verdict = decide(known, None, picture(is_due=True), POLICY)
-    assert verdict is not None
-    assert verdict.reason is Reason.EXPLAINED_BY_MODEL
-
-
-def test_without_model_a_lone_device_among_quiet_ones_is_a_fault() -> None:
-    verdict = decide_without_model(evidence([-0.1, 0.0, 0.0, 0.0]), picture(), POLICY)
-    assert verdict is not None
-    assert verdict.cause is Cause.DEVICE_FAULT
-
-
-@given(
-    st.lists(st.floats(-0.2, 0.2), min_size=1, max_size=6),
-    st.floats(-20.0, 200.0),
-    st.floats(0.0, 1.0),
-    st.booleans(),
-)
-def test_due_case_is_always_decided(
-    residual: list[float], gain: float, share: float, raised: bool
-) -> None:
-    due = picture(is_due=True, is_raised=raised)
-    assert decide(evidence(residual), fit(gain, share), due, POLICY) is not None
-    assert decide_without_model(evidence(residual), due, POLICY) is not None
-
-
-# --- consequence and colours ---
-
-
-@pytest.mark.parametrize(
-    ("likelihood", "consequence", "colour"),
-    [(1, 4, "blue"), (1, 5, "yellow"), (3, 3, "yellow"), (2, 5, "orange"), (4, 4, "orange"),
-     (4, 5, "red"), (5, 5, "red")],
-)  # fmt: skip
-def test_risk_colour_follows_the_bands(likelihood: int, consequence: int, colour: str) -> None:
-    assert risk_colour(likelihood, consequence, POLICY).colour == colour
-
-
-def test_live_likelihood_grows_with_evidence_but_never_below_static() -> None:
-    assert [live_likelihood(1, level) for level in (None, *sorted(Level, reverse=True))] == [
-        1, 2, 3, 4, 5,
-    ]  # fmt: skip
-    assert live_likelihood(4, Level.BLUE) == 4
-
-
-@pytest.mark.parametrize(
-    ("evidence_level", "consequence", "support", "level", "why"),
-    [
-        (Level.YELLOW, 1, Corroboration(True, False), Level.ORANGE, Adjustment.KINDS_AGREE),
-        (Level.YELLOW, 4, Corroboration(False, False), Level.ORANGE, Adjustment.HIGH_CONSEQUENCE),
-        (Level.YELLOW, 5, Corroboration(True, False), Level.ORANGE, Adjustment.KINDS_AGREE),
-        (Level.RED, 5, Corroboration(True, False), Level.RED, Adjustment.KINDS_AGREE),
-        (Level.ORANGE, 2, Corroboration(False, True), Level.YELLOW, Adjustment.UNCORROBORATED),
-        (Level.BLUE, 1, Corroboration(False, True), Level.BLUE, Adjustment.UNCORROBORATED),
-        (Level.RED, 1, Corroboration(False, True), Level.RED, Adjustment.RED_NEVER_LOWERED),
-    ],
-)
-def test_level_is_adjusted_by_one_step_with_a_reason(
-    evidence_level: Level, consequence: int, support: Corroboration, level: Level, why: Adjustment
-) -> None:
-    assert assess_level(evidence_level, consequence, support) == (level, (why,))
-
-
-def test_consequence_is_the_highest_of_households_sites_and_static() -> None:
-    def graded(households: float, site_m: float, static: int) -> int:
-        exposure = Exposure({"P1": (1, static)}, ((site_m, 0.0),))
-        return consequence_of(households, "P1", (0.0, 0.0), exposure, POLICY)
-
-    assert [graded(n, 1e6, 1) for n in (1999, 2000, 5000, 10000, 30000)] == [1, 2, 3, 4, 5]
-    assert graded(0, 100.0, 1) == POLICY.key_site_consequence
-    assert graded(2000, 1e6, 4) == 4
+# --- history, layout, consequence, snapshots ---
 
 
 def test_households_are_those_served_at_dry_devices_and_at_the_pipe() -> None:
@@ -529,9 +401,6 @@ def test_every_limit_has_a_basis() -> None:
     assert set(BASIS) == names
     known = ("quoted:", "example:", "proposed", "switch:", "name in")
     assert [text for text in BASIS.values() if not text.startswith(known)] == []
-
-
-# --- history, layout, snapshots ---
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 200)), max_size=150), st.integers(1, 5))

@@ -163,6 +163,14 @@ def test_same_device_and_time_in_another_frame_is_dropped() -> None:
     assert (stage.counts.received, stage.counts.duplicate) == (1, 1)
 
 
+def test_same_device_and_time_twice_in_a_tick_keeps_the_first_frame_s_value() -> None:
+    frames = [frame_of([(0, START_MS, value)], seq) for seq, value in enumerate((0.3, 0.4))]
+    for arrival in (frames, frames[::-1]):
+        stage = monitor()
+        assert checked(feed(stage, *arrival)).value.tolist() == [0.3]
+        assert (stage.counts.received, stage.counts.duplicate) == (1, 1)
+
+
 def test_gap_shows_in_the_counts_until_it_is_filled() -> None:
     stage = monitor()
     feed(stage, frame_of([(0, START_MS, 0.3)], 0), frame_of([(0, START_MS + 9, 0.3)], 2))
@@ -232,6 +240,17 @@ def test_jumping_to_and_fro_is_a_spike_each_time() -> None:
 
 def test_value_out_of_range_is_no_reference_for_spikes() -> None:
     assert flags_of([0.5, 1.7, 0.51]) == [0, Quality.RANGE, 0]
+
+
+def test_reading_out_of_order_is_no_reference_and_changes_no_health() -> None:
+    stage = monitor()
+    feed(stage, frame_of([(0, START_MS, 0.5)], 0))
+    old = feed(stage, frame_of([(0, START_MS - 1000, 0.1)], 1))
+    assert checked(old).quality.tolist() == [Quality.OUT_OF_ORDER]
+    wrong = feed(stage, frame_of([(0, START_MS - 2000, 1.7)], 2))
+    assert checked(wrong).quality.tolist() == [Quality.OUT_OF_ORDER | Quality.RANGE]
+    assert health(old) == health(wrong) == []
+    assert checked(feed(stage, frame_of([(0, START_MS + 1, 0.5)], 3))).quality.tolist() == [0]
 
 
 def test_same_value_for_a_day_is_stuck() -> None:

@@ -240,6 +240,21 @@ def test_standing_drop_shrinks_one_level_at_a_time() -> None:
     assert sample_numbers(alarms)[-1] == 6
 
 
+def test_mildest_drop_does_not_shrink_away_before_it_has_recovered() -> None:
+    alarms = alarms_of([0.6] * 2 + [0.565] * 2 + [0.584] * 6, ONLY_DROP)
+    assert story(alarms) == [(P, Level.BLUE), (R, Level.BLUE)]
+
+
+def test_recovery_is_measured_from_the_drop_that_was_confirmed() -> None:
+    alarms = alarms_of([0.6] * 2 + [0.3, 0.45] + [0.53] * 8, ONLY_DROP)
+    assert [alarm.state for alarm in alarms] == [P, R, C]
+
+
+def test_provisional_drop_remembers_its_deepest_sample() -> None:
+    alarms = alarms_of([0.6] * 6 + [0.56, 0.3, 0.53], ONLY_DROP, gap_ms=MINUTE_MS)
+    assert [alarm.state for alarm in alarms] == [P, W]
+
+
 def test_drop_clears_after_three_recovered_samples() -> None:
     alarms = alarms_of([0.5] * 2 + [0.4] * 2 + [0.48, 0.48, 0.42] + [0.48] * 4, ONLY_DROP)
     assert story(alarms)[-1][0] is X
@@ -391,6 +406,15 @@ def test_hold_starts_again_after_a_silence() -> None:
     assert len(alarms_of([0.19], ONLY_HEAD, stage=stage)) == 1
 
 
+def test_device_that_is_stuck_and_offline_needs_both_to_end() -> None:
+    stage = WarnStage(pressure_registry(), ONLY_HEAD)
+    feed(stage, doubt(HealthKind.STUCK, True), doubt(HealthKind.OFFLINE, True))
+    feed(stage, doubt(HealthKind.OFFLINE, False))
+    assert alarms_of([0.19] * 5, ONLY_HEAD, stage=stage) == []
+    feed(stage, doubt(HealthKind.STUCK, False))
+    assert len(alarms_of([0.19] * 5, ONLY_HEAD, stage=stage)) == 1
+
+
 def test_low_battery_freezes_nothing() -> None:
     stage = WarnStage(pressure_registry(), ONLY_HEAD)
     feed(stage, doubt(HealthKind.BATTERY, True))
@@ -479,7 +503,8 @@ def test_later_alarm_joins_the_draft_for_half_an_hour(later_ms: int, count: int)
 
 
 def test_each_area_has_its_own_draft_in_order() -> None:
-    registry = Registry.of([pressure_device(0, "D02"), pressure_device(0, "D01")])
+    devices = [pressure_device(0, "D02", id="WP-first"), pressure_device(0, "D01", id="WP-second")]
+    registry = Registry.of(devices)
     readings = [Reading(d, START_MS + n, 0.01) for d in range(2) for n in range(2)]
     said = feed(WarnStage(registry, ONLY_HEAD), samples_of(readings, START_MS))
     assert [draft.area for draft in drafts(said)] == ["D01", "D02"]
