@@ -80,23 +80,23 @@ class ReadingTotals(BaseModel):
 
 RUN_EXAMPLE: dict[str, Any] = {
     "id": "water-burst-20260601-081500",
-    "state": "running",
+    "state": "finished",
     "scenario": "water-burst",
     "title": "A main bursts at ten past six",
     "city": "town7",
     "seed": 1,
     "transport": "memory",
-    "event_time": "2026-06-01T06:24:00+08:00",
-    "event_time_ms": 1780266240000,
+    "event_time": "2026-06-02T00:00:00+08:00",
+    "event_time_ms": 1780329600000,
     "start_ms": 1780243200000,
     "end_ms": 1780329600000,
-    "progress": 0.267,
-    "ticks": 384,
+    "progress": 1.0,
+    "ticks": 1440,
     "pace": {"asked": "600", "actual": 600.0, "lag_s": 0.0, "worst_lag_s": 0.01},
-    "readings": {"received": 3580, "duplicate": 0, "rejected": 0, "rejected_by_reason": {}},
-    "events": 57,
+    "readings": {"received": 13407, "duplicate": 0, "rejected": 0, "rejected_by_reason": {}},
+    "events": 130,
     "message": "",
-    "summary": None,
+    "summary": {"complete": True, "recording_hash": "2c091a8981aa…", "out": "runs/…"},
 }
 
 

@@ -77,6 +77,8 @@ def decide(
         rival = fault_gain(evidence)[1] if clear == 1 else 0.0
         ahead = max(0.0, fit.gain - rival + policy.fault_margin)
         sure = fit.share * (1.0 - math.exp(-ahead / policy.leak_gain))
+        if sure < policy.least_confidence:
+            return _waited(alarms, _dismissed(Cause.UNKNOWN, Reason.EVIDENCE_TOO_WEAK, 1.0 - sure))
         return _confirmed(Cause.BURST, Reason.LEAK_FITS_RESIDUALS, sure)
     return _unfitted(evidence, alarms, clear, policy)
 

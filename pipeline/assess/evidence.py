@@ -100,6 +100,7 @@ def take_reference(
         policy.mean_samples,
         onset_ms - policy.reference_age_ms,
         onset_ms - policy.reference_margin_ms,
+        history.switches(layout.pumps),
     )
     if known is None:
         return Reference(time_ms, value)
@@ -135,7 +136,9 @@ def gather(
 
     Each side is the mean of up to `policy.mean_samples` samples, each modelled at its own time.
     """
-    after_ms, after = history.recent(layout.measuring, policy.mean_samples, onset_ms)
+    after_ms, after = history.recent(
+        layout.measuring, policy.mean_samples, onset_ms, but=history.switches(layout.pumps)
+    )
     usable = (reference.time_ms[:, 0] > 0) & (after_ms[:, 0] > 0) & ~doubtful[layout.measuring]
     device = layout.measuring[usable]
     before_ms, before = reference.time_ms[usable], reference.value[usable]

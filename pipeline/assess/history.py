@@ -1,5 +1,6 @@
 """Short history of every device: a columnar ring of its newest samples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,22 +57,44 @@ class History:
         return newest
 
     def recent(
-        self, devices: NDArray[np.integer], count: int, from_ms: int, to_ms: int | None = None
+        self,
+        devices: NDArray[np.integer],
+        count: int,
+        from_ms: int,
+        to_ms: int | None = None,
+        but: Sequence[tuple[int, int]] = (),
     ) -> tuple[Int64s, Floats]:
         """Return the newest `count` samples of `devices` between two moments, both included.
 
-        Arrays (devices, count) of time_ms and value, newest first; time 0 and NaN where there
-        are fewer.
+        Samples strictly inside one of the spans of time `but` are left out. Arrays (devices,
+        count) of time_ms and value, newest first; time 0 and NaN where there are fewer.
         """
         time_s = self.time_s[devices].astype(np.int64)
         wanted = (time_s > 0) & (time_s * 1000 >= from_ms // 1000 * 1000)
         if to_ms is not None:
             wanted &= time_s * 1000 <= to_ms
+        for start_ms, end_ms in but:
+            wanted &= (time_s * 1000 <= start_ms) | (time_s * 1000 >= end_ms)
         time_s = np.where(wanted, time_s, 0)
         cell = np.argsort(-time_s, axis=1, kind="stable")[:, :count]
         chosen_s = np.take_along_axis(time_s, cell, axis=1)
         value = np.take_along_axis(self.value[devices].astype(np.float64), cell, axis=1)
         return chosen_s * 1000, np.where(chosen_s > 0, value, np.nan)
+
+    def switches(self, devices: NDArray[np.integer]) -> list[tuple[int, int]]:
+        """Return the spans between two samples of a state in which it changed, by time.
+
+        When within a span it changed nobody knows, so what was measured in it cannot be held
+        against a model of either state.
+        """
+        spans: list[tuple[int, int]] = []
+        for device in devices.tolist():
+            order = np.argsort(self.time_s[device], kind="stable")
+            order = order[self.time_s[device, order] > 0]
+            time_ms = self.time_s[device, order].astype(np.int64) * 1000
+            changed = np.flatnonzero(np.diff(self.value[device, order] > 0.5))
+            spans += zip(time_ms[changed].tolist(), time_ms[changed + 1].tolist(), strict=True)
+        return sorted(spans)
 
     def next_after(self, device: int, at_ms: int) -> float:
         """Return a device's first value at or after `at_ms`, else its newest; NaN for none."""

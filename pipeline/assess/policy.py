@@ -49,6 +49,8 @@ class AssessPolicy:
         explained_share: The model explains a change when this share of it is in the model.
         leak_share: A leak explains the residuals when this share of them is in its signature.
         leak_gain: Log-likelihood a leak must gain over "nothing happened" to be believed.
+        least_confidence: A burst less sure than this is not sent out: more samples may tell, and
+            if none do it is dismissed.
         fault_margin: Log-likelihood by which one cause must beat another to replace it.
         model_share: Model error, as a share of the modelled change.
         signature_share: Model error, as a share of a leak's signature.
@@ -92,6 +94,7 @@ class AssessPolicy:
     explained_share: float = 0.6
     leak_share: float = 0.5
     leak_gain: float = 10.0
+    least_confidence: float = 0.4
     fault_margin: float = 3.0
     model_share: float = 0.25
     signature_share: float = 0.15
@@ -141,6 +144,7 @@ BASIS: Mapping[str, str] = MappingProxyType(
         "explained_share": "proposed",
         "leak_share": "proposed",
         "leak_gain": "proposed: odds of about 20,000 to 1",
+        "least_confidence": "proposed",
         "fault_margin": "proposed: odds of about 20 to 1",
         "model_share": "proposed: for roughness and demand errors of 10 %",
         "signature_share": "proposed: for roughness and demand errors of 10 %",

@@ -132,13 +132,22 @@ class QualityCheck:
         returned = state.is_spike[device]
         if returned.any():
             returned &= ~is_spike & (np.abs(value - accepted) <= step)
-        flags = self._stuck(device, time_ms, value == raw)
+        flags = self._stuck(device, time_ms, self._is_same(device, value, raw))
         flags[is_spike] |= Quality.SPIKE.value
         state.raw[device] = value
         state.accepted[device] = np.where(is_spike, accepted, value)
         state.is_spike[device] = is_spike
         state.newest_ms[device] = time_ms
         return flags, returned
+
+    def _is_same(self, device: Rows, value: Floats, raw: Floats) -> Bools:
+        """Return where the raw value is repeated; at an end of the range no noise can show."""
+        is_same: Bools = value == raw
+        rows = np.flatnonzero(is_same)
+        if len(rows):
+            device, value = device[rows], value[rows]
+            is_same[rows] = (value > self._low[device]) & (value < self._high[device])
+        return is_same
 
     def _stuck(self, device: Rows, time_ms: Int64s, is_same: Bools) -> Flags:
         """Flag values that have not changed for too long; only repeats need a closer look."""

@@ -163,19 +163,20 @@ class WarnStage:
 
     def _freeze(self) -> None:
         """Take what was said of devices' health; a device that freezes starts its counts again."""
+        starts_again: list[int] = []
         for message in self._health:
             device = self._registry.number.get(message.device)
             if device is None:
                 continue
-            bit = np.uint8(_FREEZES[message.kind])
+            bit = _FREEZES[message.kind]
             if message.is_on:
                 self._frozen[device] |= bit
+                starts_again.append(device)
             else:
-                self._frozen[device] &= ~bit
-            for rule in self._rules:
-                row = rule.columns.row[device]
-                if message.is_on and row >= 0:
-                    rule.forget(np.array([row]))
+                self._frozen[device] &= 255 - bit
+        for rule in self._rules:
+            row = rule.columns.row[starts_again]
+            rule.forget(row[row >= 0])
         self._health = []
 
     def _judge(self, batch: ReadingBatch, now_ms: int) -> Iterator[Alarm]:

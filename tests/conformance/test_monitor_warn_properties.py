@@ -183,12 +183,10 @@ def test_samples_in_one_batch_are_judged_like_sample_by_sample(seed: int, mean_g
     time_ms = START_MS + np.cumsum(chance.integers(1, 2 * mean_gap_s * 1000 // 25, count))
     value = np.abs(chance.normal(0.25, 0.15, count)).round(3)
     quality = chance.choice([0, 0, 0, 2, 16, 32], count)
-    rows = [
-        ReadingBatch.of(*(c[n : n + 1] for c in (device, time_ms, value, quality)))
-        for n in range(count)
-    ]
+    all_rows = ReadingBatch.of(device, time_ms, value, quality)
+    rows = [all_rows.take(slice(number, number + 1)) for number in range(count)]
     now_ms = int(time_ms[-1])
-    together = ReadingBatch.concat(rows).by_device_and_time()
+    together = all_rows.by_device_and_time()
     at_once = play(make_warn(), [(now_ms, [Samples(together, now_ms)])])
     one_by_one = play(make_warn(), [(now_ms, [Samples(row, now_ms)]) for row in rows])
     key = ["sample_ms", "device", "rule"]
