@@ -70,10 +70,12 @@ class ArchivedRun:
         readings, pace = manifest.get("readings", {}), manifest.get("pace", {})
         last_ms = entries[-1].time_ms if entries else self.about.start_ms
         failure = str(manifest.get("failure", "")) if self._manifest else _NO_MANIFEST
+        is_complete = bool(manifest.get("complete")) and self._scenario is not None
+        now_ms = self.about.end_ms if is_complete else last_ms
         return RunStatus(
             state=RunState.FAILED if damage else _state(manifest),
-            now_ms=self.about.end_ms if manifest.get("complete") and self._scenario else last_ms,
-            ticks=int(manifest.get("ticks", 0)),
+            now_ms=now_ms,
+            ticks=int(manifest.get("ticks", self._ticks(now_ms))),
             pace_asked=str(pace.get("asked", "")),
             pace_actual=pace.get("actual"),
             lag_s=0.0,
@@ -115,6 +117,11 @@ class ArchivedRun:
     def readings(self, device: int, from_ms: int, to_ms: int, limit: int) -> ReadingBatch:
         """Return the newest `limit` recorded readings of a device in a window."""
         return recorded_readings(self.folder, device, from_ms, to_ms, limit)
+
+    def _ticks(self, now_ms: int) -> int:
+        if self._scenario is None:
+            return 0
+        return (now_ms - self._scenario.start_ms) // (self._scenario.tick * 1000)
 
     def _tables(self) -> tuple[City, Registry]:
         folder = self.folder / "city"

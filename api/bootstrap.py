@@ -1,6 +1,7 @@
 """The composition root: builds the world and the platform from a plan, nothing else does."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,13 @@ from pipeline.evaluate.stage import EvaluateStage
 from pipeline.monitor.intake import Intake
 from pipeline.monitor.stage import MonitorStage
 from pipeline.report.stage import ReportStage
-from pipeline.rules import RuleSet, default_rules
+from pipeline.rules import RiskMethod, RuleSet, default_rules
 from pipeline.runners.embedded import EmbeddedRunner, Listener, RunnerLimits
 from pipeline.stage import Stage
 from pipeline.supervise.stage import SuperviseStage
 from pipeline.warn.stage import WarnStage
 from sensors.codecs import CODEC_NAMES, codec_named
+from sensors.levels import Level
 from sensors.transports import Transport
 from simulator import randomness
 from simulator.crews import CrewTimes
@@ -118,7 +120,7 @@ def build_stages(plan: RunPlan, rules: RuleSet) -> Mapping[str, Stage]:
         seed=scenario.platform.seed,
     )
     model = WaterNetworkModel(plan.inp, registry, errors, scenario.utc_offset_ms, scenario.start_ms)
-    policy = AssessPolicy(issue_before_assess=scenario.platform.issue_before_assess)
+    policy = assess_policy(rules, issue_before_assess=scenario.platform.issue_before_assess)
     return {
         "monitor": MonitorStage(registry, rules.device),
         "warn": WarnStage(
@@ -130,6 +132,33 @@ def build_stages(plan: RunPlan, rules: RuleSet) -> Mapping[str, Stage]:
         "evaluate": EvaluateStage(city),
         "report": ReportStage(city, rules.response),
     }
+
+
+def assess_policy(rules: RuleSet, *, issue_before_assess: bool = False) -> AssessPolicy:
+    """Return the assessment's limits with those the rule set gives taken from it."""
+    risk = rules.risk
+    bands = risk.bands[risk.default].bounds
+    return AssessPolicy(
+        issue_before_assess=issue_before_assess,
+        assess_limit_ms={
+            level: limit_ms
+            for level, limits in rules.response.items()
+            if (limit_ms := limits.limit_ms("assess")) is not None
+        },
+        household_bounds=(
+            _households_from(risk, 2),
+            _households_from(risk, 3),
+            _households_from(risk, 4),
+            _households_from(risk, 5),
+        ),
+        risk_bounds=(bands[Level.YELLOW][0], bands[Level.ORANGE][0], bands[Level.RED][0]),
+    )
+
+
+def _households_from(risk: RiskMethod, consequence: int) -> float:
+    """Return the fewest households with which C is `consequence` or more."""
+    bounds = [bound for c, bound in risk.consequence_households if c >= consequence]
+    return min(bounds, default=math.inf)
 
 
 def client_id(plan: RunPlan, side: str, out: Path) -> str:

@@ -8,6 +8,7 @@ from api.plan import plan_incident
 from api.run_status import RunState, RunStatus, state_after
 from api.session import RunSession
 from simulator.clock import MaxPace, RatePace
+from simulator.errors import InjectionError
 from simulator.incidents.plan import IncidentPlan
 from simulator.scenario import IncidentSpec
 
@@ -87,6 +88,8 @@ class RunDriver:
         since_start_s = (session.now_ms - scenario.start_ms) // 1000
         spec = make(since_start_s, f"API{self._injected + 1}")
         plan = plan_incident(spec, scenario, session.plan.city)
+        if spec.at >= scenario.duration:
+            raise InjectionError(f"incident {plan.id}: it would begin after the end of the run")
         session.inject(plan)
         self._injected += 1
         return plan

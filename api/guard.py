@@ -20,8 +20,8 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 class Guard:
     """ASGI middleware that refuses requests before any route sees them.
 
-    Without a token the server is for this machine only: the `Host` must be loopback too, so
-    that no web page can reach it through a name of its own that resolves to 127.0.0.1.
+    Without a token the server is for this machine only: `Host` and `Origin` must be loopback
+    too, so that no web page can reach it, be it through a name that resolves to 127.0.0.1.
     """
 
     def __init__(self, app: ASGIApp, *, token: str | None, most_bytes: int = MOST_BYTES) -> None:
@@ -49,12 +49,18 @@ class Guard:
 
     def _refusal(self, path: str, headers: Headers) -> ProblemError | None:
         if self._token is None:
-            host = urlsplit(f"//{headers.get('host', '')}").hostname
-            if host not in _LOOPBACK:
+            host, origin = headers.get("host", ""), headers.get("origin")
+            if not _is_loopback(f"//{host}"):
                 return ProblemError(
                     421,
                     "wrong-host",
                     f"host {host!r} is not loopback: ask 127.0.0.1, or set TOCSIN_API_TOKEN",
+                )
+            if origin is not None and not _is_loopback(origin):
+                return ProblemError(
+                    403,
+                    "foreign-origin",
+                    f"origin {origin!r} is not loopback: set TOCSIN_API_TOKEN to let pages ask",
                 )
         elif path not in OPEN_PATHS and not self._has_token(headers, self._token):
             return ProblemError(
@@ -89,3 +95,10 @@ class Guard:
             return message
 
         return counted
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        return urlsplit(url).hostname in _LOOPBACK
+    except ValueError:
+        return False

@@ -51,7 +51,7 @@ def main() -> int:
         table.add_row(
             figure.name,
             f"{figure.value:,.4g}" if figure.value < 1000 else f"{figure.value:,.0f}",
-            f"{sign} {figure.target:,.0f}",
+            "" if figure.target is None else f"{sign} {figure.target:,.0f}",
             figure.unit,
             ("" if figure.is_reached else "NOT REACHED ") + detail,
         )

@@ -20,5 +20,5 @@ def run(step_s: int = 300, days: int = 3) -> Figure:
     detail = {"step_s": step_s, "nodes": len(network.node_ids), "links": len(network.link_ids)}
     network.close()
     return Figure(
-        f"epanet_1000_junctions_{step_s}s", round(days / seconds, 2), "days/s", 1.0, detail=detail
+        f"epanet_1000_junctions_{step_s}s", round(days / seconds, 2), "days/s", detail=detail
     )

@@ -6,18 +6,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured value against its target."""
+    """A measured value, against its target where there is one."""
 
     name: str
     value: float
     unit: str
-    target: float
+    target: float | None = None
     is_more_better: bool = True
     detail: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_reached(self) -> bool:
         """Whether the value is on the right side of its target."""
+        if self.target is None:
+            return True
         reached = self.value >= self.target
         return reached if self.is_more_better else self.value <= self.target
 

@@ -21,7 +21,7 @@ from sensors.transports.mqtt import MqttTransport
 from sensors.transports.topics import PlatformKind, TelemetryKind
 
 CITY = "bench"
-TICK_S = 0.02
+TICK_S, TICK_MS = 0.02, 20
 _ALARMS = 400
 
 
@@ -33,7 +33,7 @@ class Gateways:
         self.codec = codec_named(codec, self.registry)
         self.per_frame, self.devices = per_frame, devices
         self._random = np.random.Generator(np.random.Philox(7))
-        self._level = self._random.uniform(0.25, 0.5, devices)
+        self._level = self._random.uniform(0.25, 0.38, devices)
         self._noise = self._random.normal(0.0, 0.001, 4 * per_frame + devices)
         gateways = devices // per_frame
         areas = self.registry.texts("area")
@@ -60,8 +60,8 @@ class Gateways:
         shift = number % (3 * self.per_frame)
         value = np.round(self._level[rows] + self._noise[shift : shift + self.per_frame], 3)
         times = np.full(self.per_frame, sent_ms - 1)
-        if low:  # two samples of the first device below the red limit: an alarm at once
-            rows[1], times[0], value[:2] = rows[0], sent_ms - 1000, 0.02
+        if low:  # two samples of the first device below the orange limit: an alarm at once
+            rows[1], times[0], value[:2] = rows[0], sent_ms - 2, 0.09
         batch = ReadingBatch.of(rows, times, value)
         payload = self.codec.encode(Frame(FrameId(f"g{gateway:04d}", 1, seq), sent_ms, batch))
         return self._topics[gateway], payload, self.registry.ids[first]
@@ -115,7 +115,7 @@ def paced(
     tick = 0
     for number in range(frames):
         is_low = number % every == every // 2 and number // gateways.gateways >= 2
-        topic, payload, device = gateways.frame(number, START_MS + (tick + 1) * 60_000, is_low)
+        topic, payload, device = gateways.frame(number, START_MS + (tick + 1) * TICK_MS, is_low)
         if is_low and device not in sent:
             sent[device] = time.perf_counter()
         transport.publish(topic, payload)
@@ -124,7 +124,7 @@ def paced(
         tick += 1
         is_final = number == frames - 1
         clock = ClockTick(
-            tick, START_MS + tick * 60_000, number + 1, is_final=is_final, wants_ack=False
+            tick, START_MS + tick * TICK_MS, number + 1, is_final=is_final, wants_ack=False
         )
         transport.publish(topics.clock_topic(CITY), encode(clock))
         due += TICK_S

@@ -7,7 +7,7 @@ set -euo pipefail
 TOCSIN=${TOCSIN:-tocsin}
 PORT=${PORT:-8000}
 PACE=${PACE:-1800}
-PIPE=${PIPE:-P0001}
+PIPE=${PIPE:-P0086}
 API=http://127.0.0.1:$PORT
 JSON='Content-Type: application/json'
 
@@ -38,12 +38,11 @@ RUN=$(curl --silent --fail-with-body "$API/runs" -H "$JSON" -d '{
 }' | get id)
 curl --silent "$API/runs/$RUN" | python3 -m json.tool
 
-echo; echo "# The three widest pipes of its network."
+echo; echo "# The pipes of its network that are at least 150 mm wide."
 curl --silent "$API/runs/$RUN/network?kind=pipe" | python3 -c 'import json, sys
 pipes = json.load(sys.stdin)["features"]
-pipes.sort(key=lambda pipe: (-pipe["properties"]["diameter_mm"], pipe["id"]))
-for pipe in pipes[:3]:
-    print(pipe["id"], pipe["properties"]["diameter_mm"], "mm, area", pipe["properties"]["area"])'
+wide = [pipe["id"] for pipe in pipes if pipe["properties"]["diameter_mm"] >= 150]
+print(*wide, "of", len(pipes))'
 
 echo; echo "# Let pipe $PIPE burst six hours after the start; it loses half of the town's demand."
 curl --silent --fail-with-body "$API/runs/$RUN/incidents" -H "$JSON" \

@@ -333,6 +333,7 @@ class RunEvaluation:
     time_ms: int
     reason: str
     actor: str = "evaluate"
+    location_error_pipes: float | None = None
 
     @property
     def subject(self) -> str:

@@ -7,8 +7,9 @@ A device's *number* is its row; `ReadingBatch.device` holds numbers. Frames that
 import hashlib
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 
@@ -117,8 +118,9 @@ class Registry:
     @classmethod
     def of(cls, devices: Iterable[Device]) -> "Registry":
         """Build a registry from devices, keeping their order."""
-        rows = [asdict(device) for device in devices]
-        return cls(pa.Table.from_pylist(rows, schema=SCHEMA))
+        listed = list(devices)
+        columns = {name: list(map(attrgetter(name), listed)) for name in SCHEMA.names}
+        return cls(pa.Table.from_pydict(columns, schema=SCHEMA))
 
     def __len__(self) -> int:
         return len(self.ids)

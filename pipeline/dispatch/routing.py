@@ -14,20 +14,24 @@ DETOUR = 1.3
 """Road metres per straight metre where no road is known (proposed; 1.2 to 1.4 in grid towns)."""
 
 
+_ENDS = ("from_node", "to_node")
+
+
 class Places:
-    """Where the elements of the city's networks are."""
+    """Where the elements of the city's networks are.
+
+    A link, a node, an asset and an area may share an id (EPANET's own examples have node `10`
+    and link `10`); a name then means the first of these, for orders go to links.
+    """
 
     def __init__(self, city: City) -> None:
-        self._places: dict[str, Place] = {
-            row["id"]: (row["x_m"], row["y_m"])
-            for table in ("nodes", "assets", "areas")
-            for row in city.rows(table)
+        nodes = _places(city, "nodes")
+        links = {
+            row["id"]: _middle(known)
+            for row in city.rows("links")
+            if (known := [nodes[row[end]] for end in _ENDS if row[end] in nodes])
         }
-        for row in city.rows("links"):
-            ends = [self._places.get(row[end]) for end in ("from_node", "to_node")]
-            known = [end for end in ends if end is not None]
-            if known:
-                self._places[row["id"]] = _middle(known)
+        self._places = _places(city, "areas") | _places(city, "assets") | nodes | links
 
     def of(self, element: str, otherwise: Place) -> Place:
         """Return where an element is, `otherwise` when the city has none of that name."""
@@ -38,7 +42,7 @@ class Roads:
     """Driving distances; the shortest ways to a place are kept, so a second ask is free."""
 
     def __init__(self, city: City) -> None:
-        places = {row["id"]: (row["x_m"], row["y_m"]) for row in city.rows("nodes")}
+        places = _places(city, "nodes")
         self._graph: nx.Graph = nx.Graph()
         for road in city.rows("roads"):
             ends = road["from_node"], road["to_node"]
@@ -79,6 +83,10 @@ class Roads:
         if node not in self._ways:
             self._ways[node] = nx.single_source_dijkstra_path_length(self._graph, node, weight="m")
         return self._ways[node]
+
+
+def _places(city: City, table: str) -> dict[str, Place]:
+    return {row["id"]: (row["x_m"], row["y_m"]) for row in city.rows(table)}
 
 
 def _straight_m(start: Place, end: Place) -> float:

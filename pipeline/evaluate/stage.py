@@ -123,9 +123,7 @@ class EvaluateStage:
             detection_delay_min=_detection_delay_min(case, truth) if truth else None,
             lead_time_min=_lead_time_min(case, truth) if truth else None,
             location_error_m=distance_m(case.as_found(), truth) if truth else None,
-            location_error_pipes=(
-                self._pipes.between(case.estimate().element, truth.element) if truth else None
-            ),
+            location_error_pipes=self._pipes_off(case, truth) if truth else None,
             clocks_due=due,
             clocks_in_time=in_time,
             time_ms=now_ms,
@@ -166,7 +164,11 @@ class EvaluateStage:
             matches={truth: by_truth[truth] for truth in sorted(by_truth)},
             time_ms=now_ms,
             reason=Reason.RUN_ENDED,
+            location_error_pipes=mean(self._pipes_off(case, truth) for case, truth in hits),
         )
+
+    def _pipes_off(self, case: CaseRecord, truth: TrueIncident) -> int | None:
+        return self._pipes.between(case.estimate().element, truth.element)
 
 
 def _detection_delay_min(case: CaseRecord, truth: TrueIncident) -> float | None:

@@ -10,7 +10,6 @@ import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 
-
 from api.app import make_app
 from api.plan import RunPlan, plan_run, write_plan
 from api.results import write_result

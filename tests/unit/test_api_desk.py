@@ -114,6 +114,7 @@ def test_a_recording_tells_what_it_was(tmp_path: Path) -> None:
     assert (run.about.scenario, run.about.seed, run.about.start_ms) == ("quiet", 5, START_MS)
     assert run.about.utc_offset_ms == 8 * 3_600_000
     assert (status.state, status.now_ms) == (RunState.FINISHED, run.about.end_ms)
+    assert status.ticks == 30
     assert (status.events, status.readings.received) == (len(log()), 6)
     assert [entry.hash for entry in run.entries(2, 3)] == [entry.hash for entry in log()[3:6]]
     assert run.readings(0, 0, 2**62, 2).value.tolist() == [0.1, 0.2]

@@ -56,12 +56,25 @@ def test_without_a_token_a_loopback_host_is_served(tmp_path: Path, host: str) ->
         assert client.get("/runs", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["tocsin.example", "127.0.0.1.example", "10.0.0.7:8000", ""])
+@pytest.mark.parametrize(
+    "host", ["tocsin.example", "127.0.0.1.example", "10.0.0.7:8000", "[::1", ""]
+)
 def test_without_a_token_no_other_host_is(tmp_path: Path, host: str) -> None:
     with client_of(tmp_path) as client:
         answer = client.get("/runs", headers={"Host": host})
         assert answer.status_code == 421
         assert "TOCSIN_API_TOKEN" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://localhost:8000", 200), ("https://page.example", 403), ("null", 403)],
+)
+def test_without_a_token_no_foreign_page_is_served(
+    tmp_path: Path, origin: str, status: int
+) -> None:
+    with client_of(tmp_path) as client:
+        assert client.get("/runs", headers={"Origin": origin}).status_code == status
 
 
 @pytest.mark.parametrize("is_announced", [True, False])

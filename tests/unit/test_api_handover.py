@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,10 @@ from api.problems import ProblemError
 
 def over() -> ProblemError:
     return ProblemError(409, "over", "it is over")
+
+
+def put(number: int, owned: list[int]) -> None:
+    owned.append(number)
 
 
 @contextmanager
@@ -40,7 +45,7 @@ def test_actions_are_carried_out_in_the_order_they_were_given() -> None:
     owned: list[int] = []
     with owner_of(handover, owned, 3):
         for number in range(3):
-            handover.do(lambda own, number=number: own.append(number))
+            handover.do(partial(put, number))
     assert owned == [0, 1, 2]
 
 

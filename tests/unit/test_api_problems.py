@@ -20,7 +20,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiClient]:
     runs = tmp_path_factory.mktemp("runs")
     recorded_run(runs / "r1")
     with client_of(runs, most_bytes=5_000) as client:
-        client.app.add_api_route("/defect", lambda: {}["no"])
+        client.app.add_api_route("/defect", lambda: QUIET["no"])
         client.app.add_api_route("/failure", fail)
         made = client.post("/runs", json={"scenario": QUIET, "start": False})
         client.live = made.json()["id"]  # type: ignore[attr-defined]
@@ -100,6 +100,14 @@ CASES: list[tuple[str, str, Any, int, str, str]] = [
         422,
         "invalid-incident",
         "outflow_m3_h and share_of_demand",
+    ),
+    (
+        "POST",
+        f"{LIVE}/incidents",
+        {**BURST, "after": "30m"},
+        422,
+        "cannot-happen",
+        "after the end of the run",
     ),
     (
         "POST",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,13 +54,13 @@ def test_a_recording_without_parts_has_no_readings(tmp_path: Path) -> None:
     limit=st.integers(1, 6),
 )
 def test_memory_and_recording_answer_alike(
-    tmp_path_factory: "object",
+    tmp_path_factory: pytest.TempPathFactory,
     ticks: list[list[int]],
     device: int,
     window: tuple[int, int],
     limit: int,
 ) -> None:
-    folder = tmp_path_factory.mktemp("tail")  # type: ignore[attr-defined]
+    folder = tmp_path_factory.mktemp("tail")
     tail = ReadingTail()
     with RecordingWriter(folder) as writer:
         for tick, devices in enumerate(ticks):

@@ -369,17 +369,36 @@ def test_place_is_searched_at_most_every_five_minutes_and_no_more_after_arrival(
     assert max(model.searches) <= at(45)
 
 
-def test_new_evidence_moves_the_incident() -> None:
-    def blind_at_first(minute: int) -> NDArray[np.float64]:
+def misled(silent: list[int]) -> Callable[[int], NDArray[np.float64]]:
+    """Return a leak at P7 whose devices are silent for 8 minutes while D2 shows too much."""
+
+    def values_at(minute: int) -> NDArray[np.float64]:
         values = leak_from("P7")(minute)
-        values[[3, 4, FLOW_NUMBER]] = np.nan if ONSET <= minute < ONSET + 8 else values[[3, 4, 6]]
-        values[2] -= 0.03 if ONSET <= minute < ONSET + 8 else 0.0
+        if ONSET <= minute < ONSET + 8:
+            values[silent] = np.nan
+            values[2] -= 0.03
         return values
 
-    versions = incidents(play(burst_script(), blind_at_first))
+    return values_at
+
+
+def test_new_evidence_moves_the_incident() -> None:
+    versions = incidents(play(burst_script(), misled([3, 4])))
     moved = [one for one in versions if one.reason == Reason.RELOCATED]
+    assert versions[1].status is IncidentStatus.CONFIRMED
     assert versions[1].location.candidates[0] != "P7"
     assert moved[-1].location.candidates[0] == "P7"
+
+
+def test_weak_evidence_waits_for_more_samples() -> None:
+    script = burst_script()
+    confirmed = incidents(play(script, misled([3, 4, FLOW_NUMBER])))[1]
+    assert confirmed.status is IncidentStatus.CONFIRMED
+    assert confirmed.time_ms >= at(ONSET + 8)
+    bold = replace(POLICY, least_confidence=0.0)
+    hasty = incidents(play(script, misled([3, 4, FLOW_NUMBER]), policy=bold))[1]
+    assert hasty.time_ms < at(ONSET + 8)
+    assert hasty.confidence < POLICY.least_confidence
 
 
 # --- history, layout, consequence, snapshots ---

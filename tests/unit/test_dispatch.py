@@ -272,6 +272,22 @@ def test_distance_follows_the_roads():
     assert Places(city).of("nowhere", (9.0, 9.0)) == (9.0, 9.0)
 
 
+def test_nodes_and_links_that_share_an_id_keep_their_own_places():
+    place = {"area": "D01", "domain": "water"}
+    nodes = [
+        place | {"id": name, "kind": "junction", "x_m": x_m, "y_m": 0.0}
+        for name, x_m in (("9", 0.0), ("10", 100.0), ("11", 400.0), ("12", 1000.0))
+    ]
+    links = [
+        place | {"id": name, "kind": "pipe", "from_node": ends[0], "to_node": ends[1]}
+        for name, ends in (("10", ("11", "12")), ("11", ("10", "9")), ("12", ("11", "10")))
+    ]
+    asset = place | {"id": "11", "kind": "pipe", "element": "11", "x_m": 7.0, "y_m": 7.0}
+    places = Places(City.of_rows("c", "C", {"nodes": nodes, "links": links, "assets": [asset]}))
+    there = {name: places.of(name, (-1.0, -1.0)) for name in ("9", "10", "11", "12")}
+    assert there == {"9": (0.0, 0.0), "10": (700.0, 0.0), "11": (50.0, 0.0), "12": (250.0, 0.0)}
+
+
 @given(st.lists(st.tuples(st.floats(-2000, 2000), st.floats(-2000, 2000)), min_size=2, max_size=2))
 def test_road_distance_is_symmetric_and_no_shorter_than_a_crow_flies(
     ends: list[tuple[float, float]],

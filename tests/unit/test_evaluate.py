@@ -80,6 +80,17 @@ def test_a_found_burst_is_a_hit_with_delay_lead_and_location_error():
     assert result.location_error_pipes == 2
 
 
+def test_the_run_gives_the_mean_error_in_pipes_over_its_hits():
+    first = [truth(), incident(candidates=("P6", "P4"), place=(650.0, 0.0))]
+    assert run(first).location_error_pipes == 2.0
+    second = [
+        truth("B2", element="P8", x_m=850.0, onset_ms=T0 + 3 * HOUR),
+        incident("I-2", candidates=("P7",), place=(750.0, 0.0), time_ms=T0 + 4 * HOUR),
+    ]
+    assert run(first + second).location_error_pipes == 1.5
+    assert run([truth()]).location_error_pipes is None
+
+
 def test_an_unmatched_confirmed_incident_is_false():
     result = run([incident()])
     assert (result.true, result.found, result.missed, result.false) == (0, 0, 0, 1)
