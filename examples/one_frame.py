@@ -3,9 +3,10 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from sensors.codecs import Codec, codec_named
-from sensors.devices import DeviceKind, device_kind
+from sensors.devices import device_kind
 from sensors.errors import FrameError
 from sensors.readings import Frame, FrameId, ReadingBatch
 from sensors.registry import Device, Registry, entity_id
@@ -13,29 +14,11 @@ from sensors.registry import Device, Registry, entity_id
 NOON_MS = 1_780_286_400_000  # 2026-06-01 12:00 in Beijing
 
 
-def device(kind: DeviceKind, element: str, serial: int) -> Device:
-    """Return a device as its data sheet has it."""
-    return Device(
-        id=entity_id(kind.kind, "D01", serial),
-        kind=kind.kind,
-        quantity=kind.quantity,
-        domain=kind.domain,
-        area="D01",
-        element=element,
-        gateway="GW-D01-01",
-        x_m=0.0,
-        y_m=0.0,
-        interval_s=kind.interval_s,
-        alarm_interval_s=kind.alarm_interval_s,
-        upload_s=kind.upload_s,
-        range_low=kind.range_low,
-        range_high=kind.range_high,
-        accuracy=kind.accuracy,
-        resolution=kind.resolution,
-        alarm_low=kind.alarm_low,
-        alarm_high=kind.alarm_high,
-        max_step=kind.max_step,
-    )
+def device(kind: str, element: str, serial: int) -> Device:
+    """Return a device as the data sheet of its kind has it."""
+    sheet = {name: value for name, value in asdict(device_kind(kind)).items() if name != "source"}
+    place = {"area": "D01", "element": element, "gateway": "GW-D01-01", "x_m": 0.0, "y_m": 0.0}
+    return Device(id=entity_id(kind, "D01", serial), **sheet, **place)
 
 
 def wrong_ones(good: str) -> Iterator[tuple[str, str]]:
@@ -62,7 +45,7 @@ def main() -> None:
     """Encode one frame, show it, and let a receiver judge some that were damaged."""
     kinds = (("network_pressure", "N12"), ("network_pressure", "N31"), ("dma_flow", "P0001"))
     registry = Registry.of(
-        device(device_kind(kind), element, serial) for serial, (kind, element) in enumerate(kinds, 1)
+        device(kind, element, serial) for serial, (kind, element) in enumerate(kinds, 1)
     )
     times = [NOON_MS - 300_000, NOON_MS - 240_000, NOON_MS - 300_000]
     readings = ReadingBatch.of([0, 1, 2], times, [0.3412, 0.3367, 41.4])
@@ -71,7 +54,9 @@ def main() -> None:
     good = senml.encode(frame).decode()
     print("[" + ",\n ".join(json.dumps(record) for record in json.loads(good)) + "]")
     back = senml.decode(good.encode(), NOON_MS).frame
-    is_same = all(math.isclose(*pair) for pair in zip(back.batch.value, readings.value, strict=True))
+    is_same = all(
+        math.isclose(*pair) for pair in zip(back.batch.value, readings.value, strict=True)
+    )
     print("\nback as it was:", is_same and back.id == frame.id)
     arrow = codec_named("arrow_ipc", registry)
     stream = arrow.decode(arrow.encode(frame), NOON_MS).frame

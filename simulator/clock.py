@@ -6,6 +6,7 @@ the sleep are arguments, so a test drives them by hand.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Protocol
 
 
@@ -49,11 +50,12 @@ class RatePace:
     """
 
     def __init__(self, factor: float, *, catch_up_s: float = 2.0) -> None:
-        if not factor > 0:
-            raise ValueError(f"pace must be max or a number above 0, got {factor}")
+        if not (factor > 0 and isfinite(factor)):
+            raise ValueError(f"pace must be max or a number above 0, got {factor:g}")
         self.factor = factor
         self._catch_up_s = catch_up_s
         self._origin: tuple[int, float] | None = None
+        self._asked_ms: int | None = None
         self._lag_s = 0.0
 
     @property
@@ -62,19 +64,25 @@ class RatePace:
         return f"{self.factor:g}"
 
     def wait_s(self, event_ms: int, wall_s: float) -> float:
-        """Return the seconds until `event_ms` is due; 0 when it is late."""
+        """Return the seconds until `event_ms` is due; 0 when it is late.
+
+        It may be asked again about the same tick: the greatest lag counts.
+        """
         if self._origin is None:
             self._origin = (event_ms, wall_s)
         origin_ms, origin_s = self._origin
         due_s = origin_s + (event_ms - origin_ms) / 1000.0 / self.factor
-        self._lag_s = max(0.0, wall_s - due_s)
-        if self._lag_s > self._catch_up_s:
+        lag_s = max(0.0, wall_s - due_s)
+        self._lag_s = max(lag_s, self._lag_s) if event_ms == self._asked_ms else lag_s
+        self._asked_ms = event_ms
+        if lag_s > self._catch_up_s:
             self._origin = (event_ms, wall_s - self._catch_up_s)
         return max(0.0, due_s - wall_s)
 
     def rebase(self) -> None:
         """Forget the origin: after a pause or a change of speed time starts afresh."""
-        self._origin = None
+        self._origin = self._asked_ms = None
+        self._lag_s = 0.0
 
     def lag_s(self) -> float:
         """Return the lag of the last tick, seconds of wall time."""
@@ -91,7 +99,7 @@ def pace_of(text: str) -> MaxPace | RatePace:
     if word == "max":
         return MaxPace()
     try:
-        factor = float(word.removeprefix("x").removeprefix("×").rstrip("x×"))
+        factor = float(word.removesuffix("x").removesuffix("×"))
     except ValueError:
         raise ValueError(f"pace {text!r}: use max, or a number such as 1, 60 or 600") from None
     return RatePace(factor)

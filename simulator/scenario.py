@@ -3,24 +3,42 @@
 import difflib
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from sensors.codecs import CODEC_NAMES
+from sensors.devices.faults import FaultKind
 from sensors.ground_truth import TrueKind
+from simulator.clock import pace_of
 from simulator.errors import ScenarioError
 
 _DURATION = re.compile(r"^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?$")
+_NAMED, _PICKED = "<named>", "<picked>"
 
 
 def parse_duration_s(value: object) -> object:
     """Return seconds for `90`, `"45s"`, `"30m"`, `"6h10m"` or `"1d12h"`; else the value as is."""
+    if isinstance(value, bool):
+        raise ValueError("use a duration such as 45s, 30m, 6h10m or 1d12h")
     if isinstance(value, str):
         match = _DURATION.match(value.replace(" ", ""))
-        if not value or not match or not any(match.groups()):
+        if not match or not any(match.groups()):
             raise ValueError("use a duration such as 45s, 30m, 6h10m or 1d12h")
         days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
@@ -28,10 +46,15 @@ def parse_duration_s(value: object) -> object:
 
 
 Seconds = Annotated[int, BeforeValidator(parse_duration_s), Field(ge=0)]
+SomeSeconds = Annotated[int, BeforeValidator(parse_duration_s), Field(gt=0)]
+
+
+def _way(value: object) -> str:
+    return _NAMED if isinstance(value, str) else _PICKED
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class GenerateSpec(_Part):
@@ -74,14 +97,21 @@ class PickSpec(_Part):
     seed: int = Field(1, ge=0, description="which of the pipes that fit")
 
 
+ElementChoice = Annotated[
+    Annotated[str, Tag(_NAMED)] | Annotated[PickSpec, Tag(_PICKED)], Discriminator(_way)
+]
+
+
 class IncidentSpec(_Part):
     """One thing that happens in the network."""
 
     id: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     kind: TrueKind
-    element: str | PickSpec = Field(description="network element, or {pick: main, seed: 1}")
+    element: ElementChoice = Field(description="network element, or {pick: main, seed: 1}")
     at: Seconds = Field(description="after the start, such as 6h10m")
-    duration: Seconds | None = Field(None, description="until it ends by itself; left out: never")
+    duration: SomeSeconds | None = Field(
+        None, description="until it ends by itself; left out: never"
+    )
     outflow_m3_h: float | None = Field(None, gt=0, description="leaks: discharge at 30 m head")
     share_of_demand: float | None = Field(None, gt=0, le=5, description="leaks: of mean demand")
     growth: Seconds = Field(0, description="slow leaks: time to reach the full size")
@@ -89,11 +119,23 @@ class IncidentSpec(_Part):
 
     @model_validator(mode="after")
     def _leaks_have_a_size(self) -> "IncidentSpec":
-        leaks = self.kind in (TrueKind.BURST, TrueKind.SLOW_LEAK)
-        if leaks and (self.outflow_m3_h is None) == (self.share_of_demand is None):
-            raise ValueError("a burst or leak needs one of outflow_m3_h and share_of_demand")
-        if self.kind is TrueKind.DEVICE_FAULT:
-            raise ValueError("device faults are listed under faults:")
+        kind = self.kind
+        if kind is TrueKind.DEVICE_FAULT:
+            raise ValueError(f"{self.id}: list device faults under faults:")
+        sizes = (self.outflow_m3_h, self.share_of_demand)
+        count = sum(size is not None for size in sizes)
+        if kind in (TrueKind.BURST, TrueKind.SLOW_LEAK):
+            if count != 1:
+                raise ValueError(
+                    f"{self.id}: a {kind} needs one of outflow_m3_h and share_of_demand, "
+                    f"got {'both' if count else 'neither'}"
+                )
+        elif count:
+            raise ValueError(
+                f"{self.id}: a {kind} has no outflow; remove outflow_m3_h, share_of_demand"
+            )
+        if self.growth and kind is not TrueKind.SLOW_LEAK:
+            raise ValueError(f"{self.id}: only a slow_leak grows; remove growth: {self.growth}")
         return self
 
 
@@ -111,14 +153,24 @@ class DevicePick(_Part):
         return self
 
 
+DeviceChoice = Annotated[
+    Annotated[str, Tag(_NAMED)] | Annotated[DevicePick, Tag(_PICKED)], Discriminator(_way)
+]
+
+
 class FaultSpec(_Part):
     """One device fault (or one on several devices)."""
 
-    device: str | DevicePick
+    device: DeviceChoice
     kind: str = Field(description="stuck, spike, outage, dropout, drift, bias, clock_skew, noise…")
     at: Seconds = 0
-    duration: Seconds | None = None
+    duration: SomeSeconds | None = None
     amount: float = Field(0.0, description="in the fault's own unit")
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, kind: str) -> str:
+        return _one_of(kind, [item.value for item in FaultKind])
 
 
 class CrewSpec(_Part):
@@ -151,8 +203,10 @@ class Scenario(_Part):
     teaches: str = Field("", description="one line: what a run of it teaches")
     city: CitySpec
     start: datetime
-    duration: Seconds = Field(gt=0)
-    tick: Seconds = Field(60, gt=0, le=3600, description="length of one tick of the clock")
+    duration: SomeSeconds
+    tick: SomeSeconds = Field(
+        60, le=3600, validate_default=True, description="length of one tick of the clock"
+    )
     seed: int = Field(1, ge=0)
     codec: str = "senml_json"
     pace: str = "max"
@@ -163,19 +217,56 @@ class Scenario(_Part):
     crews: CrewSpec = CrewSpec()
     platform: PlatformSpec = PlatformSpec()
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "Scenario":
-        if self.start.tzinfo is None:
-            raise ValueError("start needs a time zone, such as 2026-06-01T00:00:00+08:00")
-        if self.duration % self.tick:
-            raise ValueError(f"duration must be a whole number of ticks of {self.tick} s")
-        ids = [incident.id for incident in self.incidents]
-        if len(set(ids)) != len(ids):
-            raise ValueError("two incidents have the same id")
-        late = [incident.id for incident in self.incidents if incident.at >= self.duration]
-        if late:
-            raise ValueError(f"incidents {late} begin after the end of the scenario")
-        return self
+    @field_validator("start", mode="before")
+    @classmethod
+    def _is_a_moment(cls, start: object) -> object:
+        if not isinstance(start, str | datetime):
+            raise ValueError("use a moment such as 2026-06-01T00:00:00+08:00")
+        return start
+
+    @field_validator("start")
+    @classmethod
+    def _has_zone(cls, start: datetime) -> datetime:
+        if start.tzinfo is None:
+            raise ValueError("needs a time zone, such as 2026-06-01T00:00:00+08:00")
+        return start
+
+    @field_validator("tick")
+    @classmethod
+    def _divides_the_duration(cls, tick: int, info: ValidationInfo) -> int:
+        duration = info.data.get("duration", 0)
+        if duration % tick:
+            raise ValueError(f"must divide the duration of {duration} s without rest")
+        return tick
+
+    @field_validator("codec")
+    @classmethod
+    def _known_codec(cls, codec: str) -> str:
+        return _one_of(codec, CODEC_NAMES)
+
+    @field_validator("pace", mode="before")
+    @classmethod
+    def _known_pace(cls, pace: object) -> str:
+        pace_of(str(pace))
+        return str(pace)
+
+    @field_validator("incidents")
+    @classmethod
+    def _ids_and_times(
+        cls, incidents: tuple[IncidentSpec, ...], info: ValidationInfo
+    ) -> tuple[IncidentSpec, ...]:
+        ids = [incident.id for incident in incidents]
+        doubled = sorted({name for name in ids if ids.count(name) > 1})
+        if doubled:
+            raise ValueError(f"two incidents have the id {doubled[0]!r}; rename one")
+        duration = info.data.get("duration")
+        for incident in incidents:
+            if duration is not None and incident.at >= duration:
+                raise ValueError(
+                    f"{incident.id} begins after {incident.at} s, but the scenario ends after "
+                    f"{duration} s; let it begin earlier or the scenario last longer"
+                )
+        return incidents
 
     @property
     def start_ms(self) -> int:
@@ -211,7 +302,7 @@ def load_scenario(file: Path) -> Scenario:
 def parse_scenario(text: str, source: str) -> Scenario:
     """Validate the text of a scenario; `source` is named in errors (ScenarioError)."""
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _ScenarioYaml)
     except yaml.YAMLError as error:
         raise ScenarioError(f"{source}: not valid YAML: {error}") from error
     if not isinstance(content, dict):
@@ -222,24 +313,70 @@ def parse_scenario(text: str, source: str) -> Scenario:
         raise ScenarioError("\n".join(_explain(source, item) for item in error.errors())) from error
 
 
+class _ScenarioYaml(yaml.SafeLoader):
+    """YAML that refuses doubled keys and leaves moments and `6:10` (base 60) as text."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for place, (key, _) in enumerate(node.value):
+            if isinstance(key, yaml.ScalarNode) and key.value in names[:place]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key.value!r} is given twice; remove one", key.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def _number(loader: _ScenarioYaml, node: yaml.ScalarNode) -> object:
+    if ":" in node.value:
+        return node.value
+    is_int = node.tag.endswith(":int")
+    return loader.construct_yaml_int(node) if is_int else loader.construct_yaml_float(node)
+
+
+def _text(_loader: _ScenarioYaml, node: yaml.ScalarNode) -> str:
+    return str(node.value)
+
+
+_ScenarioYaml.add_constructor("tag:yaml.org,2002:int", _number)
+_ScenarioYaml.add_constructor("tag:yaml.org,2002:float", _number)
+_ScenarioYaml.add_constructor("tag:yaml.org,2002:timestamp", _text)
+
+
+def _one_of(word: str, known: Sequence[str]) -> str:
+    if word not in known:
+        raise ValueError(f"{_near(word, known)}; known: {', '.join(known)}")
+    return word
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"unknown; did you mean {close[0]!r}?" if close else "unknown"
+
+
 def _explain(source: str, item: Any) -> str:
-    path = [str(part) for part in item["loc"] if part not in _NOISE]
+    path = [str(part) for part in item["loc"] if part not in (_NAMED, _PICKED)]
     key = ".".join(path) or "(top)"
     if item["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(path[-1], _keys(), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "remove it"
-        return f"{source}: {key}: unknown key; {hint}"
+        known = _keys_at(path[:-1])
+        return f"{source}: {key}: key is {_near(path[-1], known)}; known: {', '.join(known)}"
     if item["type"] == "missing":
         return f"{source}: {key}: missing; add it"
     message = item["msg"].removeprefix("Value error, ")
-    value = repr(item["input"])
-    shown = "" if isinstance(item["input"], dict) else f" (got {value[:80]})"
+    given = item["input"]
+    shown = "" if isinstance(given, dict | list | tuple) else f" (got {repr(given)[:80]})"
     return f"{source}: {key}: {message}{shown}"
 
 
-_NOISE = {"str", "PickSpec", "DevicePick", "function-before[parse_duration_s(), constrained-int]"}
+def _keys_at(path: Sequence[str]) -> list[str]:
+    """Return the keys of the part of a scenario that a path leads to."""
+    part: type[BaseModel] = Scenario
+    for step in path:
+        if step in part.model_fields:
+            part = _part_in(part.model_fields[step].annotation) or part
+    return list(part.model_fields)
 
 
-def _keys() -> list[str]:
-    parts = (Scenario, CitySpec, GenerateSpec, DemandSpec, IncidentSpec, FaultSpec, CrewSpec)
-    return sorted({key for part in (*parts, PlatformSpec) for key in part.model_fields})
+def _part_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_part_in, get_args(annotation))), None)

@@ -65,6 +65,8 @@ def decide(
         return _dismissed(Cause.UNKNOWN, Reason.ALARMS_WITHDRAWN, 0.9)
     if not is_ripe(evidence, alarms, policy):
         return None
+    if evidence.standing and _is_dry(evidence):
+        return _confirmed(Cause.PUMP_OUTAGE, Reason.PUMPS_STAND_AND_TANK_EMPTY, 0.9)
     clear = int(evidence.clear(policy).sum())
     is_leak = fit is not None and _is_leak(fit, policy)
     share = evidence.explained_share(policy)
@@ -124,6 +126,14 @@ def _lone_fault(
     if alone in alarms.devices:
         return _dismissed(Cause.DEVICE_FAULT, Reason.NEIGHBOURS_CONTRADICT_DEVICE, sure)
     return _waited(alarms, _dismissed(Cause.UNKNOWN, Reason.EXPLAINED_BY_MODEL, sure))
+
+
+def _is_dry(evidence: Evidence) -> bool:
+    """Return whether nothing feeds the network: no pump runs and a tank has run empty.
+
+    No model is right about an empty network, so its residuals say nothing of a leak.
+    """
+    return evidence.has_empty_tank and not evidence.has_running
 
 
 def _is_leak(fit: LeakFit, policy: AssessPolicy) -> bool:

@@ -42,6 +42,8 @@ class Evidence:
         stopped: Pumps that ran at the reference and stand now.
         started: Pumps that stood at the reference and run now.
         standing: Pumps that stand now.
+        has_running: Whether any pump runs now.
+        has_empty_tank: Whether a tank is measured empty now.
     """
 
     device: Int64s
@@ -56,6 +58,8 @@ class Evidence:
     stopped: tuple[str, ...] = ()
     started: tuple[str, ...] = ()
     standing: tuple[str, ...] = ()
+    has_running: bool = False
+    has_empty_tank: bool = False
 
     @property
     def residual(self) -> Floats:
@@ -152,7 +156,8 @@ def gather(
     noise = np.hypot(layout.accuracy[device] * np.sqrt(samples), layout.floor[device])
     last_ms = int(after_ms[:, 0].max(initial=onset_ms))
     first_ms = int(before_ms[:, 0].max(initial=onset_ms - policy.reference_age_ms))
-    now = conditions_at(history, layout, last_ms, is_after=True).pump_on
+    conditions = conditions_at(history, layout, last_ms, is_after=True)
+    now = conditions.pump_on
     then = conditions_at(history, layout, first_ms, is_after=False).pump_on
     fit = np.isfinite(modelled)
     return Evidence(
@@ -168,6 +173,10 @@ def gather(
         stopped=tuple(pump for pump, on in now.items() if not on and then.get(pump, False)),
         started=tuple(pump for pump, on in now.items() if on and not then.get(pump, True)),
         standing=tuple(pump for pump, on in now.items() if not on),
+        has_running=any(now.values()),
+        has_empty_tank=any(
+            level < policy.empty_tank_m for level in conditions.tank_level_m.values()
+        ),
     )
 
 

@@ -49,6 +49,7 @@ class AssessPolicy:
         explained_share: The model explains a change when this share of it is in the model.
         leak_share: A leak explains the residuals when this share of them is in its signature.
         leak_gain: Log-likelihood a leak must gain over "nothing happened" to be believed.
+        empty_tank_m: A tank measured below this level supplies nothing any more.
         least_confidence: A burst less sure than this is not sent out: more samples may tell, and
             if none do it is dismissed.
         fault_margin: Log-likelihood by which one cause must beat another to replace it.
@@ -94,6 +95,7 @@ class AssessPolicy:
     explained_share: float = 0.6
     leak_share: float = 0.5
     leak_gain: float = 10.0
+    empty_tank_m: float = 0.3
     least_confidence: float = 0.4
     fault_margin: float = 3.0
     model_share: float = 0.25
@@ -144,6 +146,7 @@ BASIS: Mapping[str, str] = MappingProxyType(
         "explained_share": "proposed",
         "leak_share": "proposed",
         "leak_gain": "proposed: odds of about 20,000 to 1",
+        "empty_tank_m": "proposed",
         "least_confidence": "proposed",
         "fault_margin": "proposed: odds of about 20 to 1",
         "model_share": "proposed: for roughness and demand errors of 10 %",

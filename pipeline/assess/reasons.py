@@ -13,6 +13,7 @@ class Reason(StrEnum):
     LEAK_FITS_RESIDUALS = "leak_fits_residuals"
     LARGEST_DROP_WITHOUT_MODEL = "largest_drop_without_model"
     PUMPS_STAND_AND_PRESSURE_LOW = "pumps_stand_and_pressure_low"
+    PUMPS_STAND_AND_TANK_EMPTY = "pumps_stand_and_tank_empty"
     SEVERAL_DEVICES_LOW_NO_LEAK_FITS = "several_devices_low_no_leak_fits"
     UNEXPLAINED_CHANGE = "unexplained_change"
     EXPLAINED_BY_OPERATION = "explained_by_operation"
