@@ -13,7 +13,7 @@ from api.desk import MOST_LIVE, RunDesk
 from api.guard import MOST_BYTES, Guard
 from api.metrics import registry_of
 from api.problems import MEDIA_TYPE, install_problems
-from api.routes import control, devices, events, loop, reports, server, world
+from api.routes import control, devices, documentation, events, loop, reports, server, world
 from api.routes import runs as runs_routes
 from api.schemas.problem import Problem
 from pipeline.loop import LOOP
@@ -92,11 +92,15 @@ def make_app(
         openapi_tags=_TAGS,
         responses=_ERRORS,
         lifespan=close_runs,
+        docs_url=None,
+        redoc_url=None,
     )
     app.needs_token = token is not None
     app.state.desk, app.state.metrics = desk, registry_of(desk)
     install_problems(app)
     for part in (runs_routes, control, world, devices, loop, events, reports, server):
         app.include_router(part.router)
+    app.include_router(documentation.router)
+    documentation.mount_files(app)
     app.add_middleware(Guard, token=token, most_bytes=most_bytes)
     return app

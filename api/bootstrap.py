@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,23 +62,29 @@ def build_world(
         dict(zip(registry.ids, registry.texts("gateway"), strict=True)),
         wants_ack=wants_ack,
     )
-    recorder = Recorder(out)
-    world = World(
-        plan.city,
-        registry,
-        WorldClock(
-            scenario.start_ms, scenario.start_ms + scenario.duration * 1000, scenario.tick * 1000
-        ),
-        network=_network(plan),
-        twin=_network(plan),
-        fleet=fleet,
-        wire=wire,
-        recorder=recorder,
-        crew_times=CrewTimes(**scenario.crews.model_dump()),
-        seed=seed,
-    )
-    for incident in plan.incidents:
-        world.inject(incident)
+    with ExitStack() as undo:
+        recorder = Recorder(out)
+        undo.callback(recorder.close)
+        world = World(
+            plan.city,
+            registry,
+            WorldClock(
+                scenario.start_ms,
+                scenario.start_ms + scenario.duration * 1000,
+                scenario.tick * 1000,
+            ),
+            network=_network(plan),
+            twin=_network(plan),
+            fleet=fleet,
+            wire=wire,
+            recorder=recorder,
+            crew_times=CrewTimes(**scenario.crews.model_dump()),
+            seed=seed,
+        )
+        undo.callback(world.close)
+        for incident in plan.incidents:
+            world.inject(incident)
+        undo.pop_all()
     return WorldParts(world, wire, recorder)
 
 
@@ -108,6 +115,8 @@ def build_platform(
         finish=evaluate.finish,
         limits=limits,
         listener=listener,
+        run=_run_name(plan),
+        gateways=frozenset(plan.registry.texts("gateway")),
     )
 
 
@@ -165,6 +174,13 @@ def client_id(plan: RunPlan, side: str, out: Path) -> str:
     """Return a stable MQTT client id: the same run folder gets its session back."""
     name = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:8]
     return f"tocsin-{plan.city.id}-{side}-{name}"
+
+
+def _run_name(plan: RunPlan) -> str:
+    """Return what tells this run from every other: scenario, seed, city and devices."""
+    parts = (plan.scenario.model_dump_json(), plan.inp, plan.registry.digest)
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    return f"{plan.scenario.name}, seed {plan.seed}, {digest}"
 
 
 def _network(plan: RunPlan) -> WaterNetwork:

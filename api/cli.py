@@ -6,6 +6,7 @@ import typer
 
 from api.commands import broker, city, doctor, run, scenarios, serve, split
 from api.commands.errors import run_guarded
+from api.commands.stopping import interrupt_on_sigterm
 
 app = typer.Typer(
     name="tocsin",
@@ -21,7 +22,8 @@ The two halves also run alone: `tocsin simulate` is the world, `tocsin pipeline`
 and `tocsin broker` the message broker between them.
 """,
     epilog="Exit codes: 0 done · 1 failed · 2 wrong usage or a wrong file · 130 interrupted "
-    "(what was recorded is kept).",
+    "by Ctrl-C or SIGTERM (what was recorded is kept).",
+    pretty_exceptions_enable=False,
 )
 
 app.command("run")(run.run)
@@ -37,4 +39,5 @@ app.add_typer(scenarios.app, name="scenarios")
 
 def main() -> None:
     """Run the command line; turns expected errors into one line on stderr and an exit code."""
+    interrupt_on_sigterm()
     sys.exit(run_guarded(app))

@@ -31,6 +31,8 @@ def find_scenario(name: str) -> ScenarioFile:
         ScenarioError: there is none, or the file is wrong.
     """
     path = Path(name)
+    if path.is_dir():
+        raise ScenarioError(f"{name} is a folder; give a scenario file")
     if not path.is_file():
         path = library_folder() / f"{name.removesuffix('.yaml')}.yaml"
     if not path.is_file():

@@ -10,11 +10,12 @@ import networkx as nx
 
 from sensors.city import City
 from sensors.devices.faults import Fault, FaultKind
+from sensors.errors import RegistryError
 from sensors.ground_truth import TrueKind
 from sensors.registry import Registry
 from simulator.city.generate import generate_town
 from simulator.city.importing import import_inp
-from simulator.errors import ScenarioError
+from simulator.errors import PhysicsError, ScenarioError
 from simulator.incidents.plan import IncidentPlan
 from simulator.randomness import stream
 from simulator.scenario import DevicePick, FaultSpec, IncidentSpec, PickSpec, Scenario
@@ -88,7 +89,10 @@ def load_city(
         if not file.is_file():
             raise ScenarioError(f"{source}: city.inp: {file} does not exist")
         text = file.read_text(encoding="utf-8", errors="replace")
-        return import_inp(text, city_id_of(file.stem), file.stem, scenario.pressure_share)
+        try:
+            return import_inp(text, city_id_of(file.stem), file.stem, scenario.pressure_share)
+        except PhysicsError as error:
+            raise ScenarioError(f"{source}: city.inp: {file}: {error}") from error
     assert spec.generate is not None
     town = spec.generate
     return generate_town(
@@ -106,8 +110,17 @@ def city_id_of(name: str) -> str:
 
 
 def read_city(folder: Path) -> tuple[City, Registry]:
-    """Read a city folder with its device table."""
-    return City.load(folder), Registry.load(folder / "devices.parquet")
+    """Read a city folder with its device table.
+
+    Raises:
+        RegistryError: it is no city folder, or something in it is missing or damaged.
+    """
+    try:
+        return City.load(folder), Registry.load(folder / "devices.parquet")
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise RegistryError(
+            f"{folder}: the city is damaged ({error}); make it anew with `tocsin city import`"
+        ) from error
 
 
 def write_city(folder: Path, city: City, registry: Registry) -> None:
@@ -119,6 +132,7 @@ def write_city(folder: Path, city: City, registry: Registry) -> None:
 def write_plan(folder: Path, plan: RunPlan) -> None:
     """Write what a recording is read with: `scenario.json` and the folder `city`."""
     text = plan.scenario.model_dump_json(indent=1)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "scenario.json").write_text(text + "\n", encoding="utf-8")
     write_city(folder / "city", plan.city, plan.registry)
 
@@ -188,12 +202,16 @@ def _faults(
     except ValueError:
         known = ", ".join(item.value for item in FaultKind)
         raise ScenarioError(f"faults.{place}.kind: {spec.kind!r} is unknown; use {known}") from None
+    devices = _devices(place, spec, registry)
+    if kind.is_of_gateway == (devices[0] in registry.number):
+        wanted = "gateway" if kind.is_of_gateway else "device"
+        raise ScenarioError(
+            f"faults.{place}: {spec.kind} befalls a {wanted}, and {devices[0]!r} is none; "
+            f"choose a {wanted}"
+        )
     start_ms = scenario.start_ms + spec.at * 1000
     end_ms = start_ms + (_ALWAYS_MS if spec.duration is None else spec.duration * 1000)
-    return tuple(
-        Fault(device, kind, start_ms, end_ms, spec.amount)
-        for device in _devices(place, spec, registry)
-    )
+    return tuple(Fault(device, kind, start_ms, end_ms, spec.amount) for device in devices)
 
 
 def _devices(place: int, spec: FaultSpec, registry: Registry) -> list[str]:

@@ -30,14 +30,21 @@ _PASSED_BY = {
 
 @dataclass(frozen=True)
 class RunResult:
-    """The outcome of a run; `summary` is what `--json` prints."""
+    """The outcome of a run.
+
+    Attributes:
+        summary: What `--json` prints.
+        report: File of the run's summary report; None when the run broke off before it.
+        event_ms: Event time that passed.
+    """
 
     summary: Mapping[str, Any]
     report: Path | None
+    event_ms: int = 0
 
     def to_json(self) -> str:
-        """Return the summary as one JSON object."""
-        return json.dumps(self.summary, ensure_ascii=False, indent=1)
+        """Return the summary as one JSON object, in ASCII for any terminal or pipe."""
+        return json.dumps(self.summary, indent=1)
 
 
 class PassedCounter:
@@ -79,6 +86,7 @@ class RunFacts:
         wall_s: How long the run took.
         transport: Name of the wire.
         out: The run's folder.
+        failure: Why the run broke off, empty when it did not.
     """
 
     plan: RunPlan
@@ -90,14 +98,15 @@ class RunFacts:
     wall_s: float
     transport: str
     out: Path
+    failure: str = ""
 
 
 def result_of(facts: RunFacts, entries: Sequence[LogEntry]) -> RunResult:
     """Write the result files of a run into its folder and return the result."""
     plan, world = facts.plan, facts.world
     events = entries[-1].hash if entries else FIRST_HASH
-    event_s = (world.now_ms - plan.scenario.start_ms) / 1000.0
-    summary = {
+    event_ms = world.now_ms - plan.scenario.start_ms
+    summary: dict[str, Any] = {
         "tocsin": version("tocsin"),
         "scenario": plan.scenario.name,
         "city": plan.city.id,
@@ -110,7 +119,7 @@ def result_of(facts: RunFacts, entries: Sequence[LogEntry]) -> RunResult:
         "stages": stages_passed(entries),
         "pace": {
             "asked": facts.asked_pace,
-            "actual": _ratio(event_s, facts.wall_s),
+            "actual": _ratio(event_ms / 1000.0, facts.wall_s),
             "worst_lag_s": round(facts.worst_lag_s, 3),
         },
         "water_balance": _balance(world.totals),
@@ -118,11 +127,19 @@ def result_of(facts: RunFacts, entries: Sequence[LogEntry]) -> RunResult:
         "wall_s": round(facts.wall_s, 3),
         "out": str(facts.out),
     }
-    return RunResult(summary, write_result(facts.out, summary, entries, facts.hashes))
+    if facts.failure:
+        summary["failure"] = facts.failure
+    report = write_result(facts.out, summary, entries, facts.hashes)
+    return RunResult(summary, report, event_ms)
 
 
 def world_result(
-    plan: RunPlan, world: World, hashes: Mapping[str, str], wall_s: float, out: Path
+    plan: RunPlan,
+    world: World,
+    hashes: Mapping[str, str],
+    wall_s: float,
+    out: Path,
+    failure: str = "",
 ) -> dict[str, Any]:
     """Write the manifest of a world that ran alone and return its summary."""
     totals = world.totals
@@ -139,8 +156,9 @@ def world_result(
         "wall_s": round(wall_s, 3),
         "out": str(out),
     }
-    text = json.dumps({**summary, "format": 1, "hashes": dict(hashes)}, indent=1)
-    (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    if failure:
+        summary["failure"] = failure
+    _write_manifest(out, summary, hashes)
     return summary
 
 
@@ -152,7 +170,7 @@ def platform_result(plan: RunPlan, runner: EmbeddedRunner, out: Path) -> dict[st
         "tocsin": version("tocsin"),
         "scenario": plan.scenario.name,
         "city": plan.city.id,
-        "complete": runner.is_over,
+        "complete": has_ended(entries),
         "ticks": runner.last_tick,
         "events": len(entries),
         "events_hash": entries[-1].hash if entries else FIRST_HASH,
@@ -176,10 +194,13 @@ def write_result(
     with (out / "events.jsonl").open("w", encoding="utf-8") as lines:
         for line in as_lines(entries):
             lines.write(line + "\n")
-    manifest = {**summary, "format": 1, "hashes": dict(hashes)}
-    text = json.dumps(manifest, ensure_ascii=False, indent=1)
-    (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    _write_manifest(out, summary, hashes)
     return write_reports(out / "reports", entries)
+
+
+def has_ended(entries: Sequence[LogEntry]) -> bool:
+    """Return whether the platform has done the world's last tick: the run is scored."""
+    return any(entry.kind == "RunEvaluation" for entry in reversed(entries))
 
 
 def write_reports(folder: Path, entries: Sequence[LogEntry]) -> Path | None:
@@ -204,6 +225,12 @@ def recording_hash(scenario: str, seed: int, hashes: Mapping[str, str], events: 
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def _write_manifest(out: Path, summary: Mapping[str, Any], hashes: Mapping[str, str]) -> None:
+    manifest = {**summary, "format": 1, "hashes": dict(hashes)}
+    text = json.dumps(manifest, ensure_ascii=False, indent=1)
+    (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
+
+
 def _shows(entry: LogEntry, field: str | None, wanted: object) -> bool:
     if field is None:
         return True
@@ -222,11 +249,12 @@ def _readings(totals: WorldTotals, counts: ReadingCounts) -> dict[str, int]:
     }
 
 
-def _incidents(world: World, entries: Sequence[LogEntry]) -> dict[str, int]:
+def _incidents(world: World, entries: Sequence[LogEntry]) -> dict[str, int | None]:
+    """Return the counts; of a run that broke off only how many true ones had begun."""
     last = _last(entries, "RunEvaluation")
     if last is None:
         true = sum(item.is_hazard for item in world.true_incidents())
-        return {"true": true, "found": 0, "missed": 0, "false": 0}
+        return {"true": true, "found": None, "missed": None, "false": None}
     return {name: last[name] for name in ("true", "found", "missed", "false")}
 
 

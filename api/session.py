@@ -22,11 +22,13 @@ from simulator.clock import MaxPace, RatePace, hold
 from simulator.incidents.plan import IncidentPlan
 
 _ACK_PATIENCE_S = 120.0
+_SIGNS = ("manifest.json", "loop.sqlite")
+"""Files by which a folder is known to hold a run."""
 
 
 @dataclass(frozen=True)
 class Wires:
-    """The two ends of the wire and its name for people."""
+    """The two ends of the wire and its name for people, which has no password in it."""
 
     world: Transport
     platform: Transport
@@ -53,7 +55,8 @@ def open_wires(
     stack.callback(world.close)
     platform = MqttTransport(url, client_id(plan, "platform", out))
     stack.callback(platform.close)
-    return Wires(world, platform, url)
+    scheme = "mqtts" if world.address.is_tls else "mqtt"
+    return Wires(world, platform, f"{scheme}://{world.address}")
 
 
 class RunSession:
@@ -73,24 +76,32 @@ class RunSession:
         store_url: str | None = None,
         nats_server: Path | None = None,
         listener: Callable[[Sequence[LogEntry]], None] | None = None,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
+        """Open the wire, build both halves and let the platform report for duty.
+
+        Raises:
+            FileExistsError: `out` holds a run already, or is no folder.
+            InjectionError: an incident of the plan cannot happen in this city.
+            TransportError: the broker cannot be reached.
+        """
         self.plan, self.out, self.pace = plan, out, pace or MaxPace()
-        self._stack = ExitStack()
+        self._stack, self._sleep = ExitStack(), sleep
         self._store_url = store_url or sqlite_url(out / "loop.sqlite")
-        out.mkdir(parents=True, exist_ok=True)
-        _refuse_old_run(out)
-        write_plan(out, plan)
+        refuse_used_folder(out)
         try:
             wires = open_wires(self._stack, plan, out, transport, broker, nats_server)
             self.wire_name, self.transport = wires.name, transport
+            write_plan(out, plan)
+            parts = build_world(plan, wires.world, out)
+            self.world, self._wire, self._recorder = parts.world, parts.wire, parts.recorder
+            self._hashes: dict[str, str] | None = None
+            self._stack.callback(self._close_recording)
+            self._stack.callback(self.world.close)
             self.platform = build_platform(
                 plan, wires.platform, out, store_url=store_url, listener=listener
             )
             self._stack.callback(self.platform.close)
-            parts = build_world(plan, wires.world, out)
-            self.world, self._wire, self._recorder = parts.world, parts.wire, parts.recorder
-            self._stack.callback(self.world.close)
-            self._hashes: dict[str, str] | None = None
             self.platform.start()
             self._wait_for_ack(0)
         except BaseException:
@@ -117,7 +128,7 @@ class RunSession:
 
     def step(self) -> ClockTick:
         """Do one tick on both sides; waits first as the pace says."""
-        hold(self.pace, self.world.now_ms, time.monotonic, time.sleep)
+        hold(self.pace, self.world.now_ms, time.monotonic, self._sleep)
         self.worst_lag_s = max(self.worst_lag_s, self.pace.lag_s())
         self.world.take_orders(self._wire.take_orders())
         tick = self.world.advance()
@@ -132,8 +143,12 @@ class RunSession:
         """Call `listener` with the frames the world publishes, tick by tick."""
         self._recorder.listener = listener
 
-    def finish(self) -> RunResult:
-        """Close the recording and return the run's result; the run may be unfinished."""
+    def finish(self, failure: str = "") -> RunResult:
+        """Close the recording and return the run's result; the run may be unfinished.
+
+        Args:
+            failure: Why it broke off, for the manifest; empty when nothing failed.
+        """
         wall_s = time.monotonic() - self._started_s
         self.close()
         assert self._hashes is not None
@@ -147,6 +162,7 @@ class RunSession:
             wall_s=wall_s,
             transport=self.wire_name,
             out=self.out,
+            failure=failure,
         )
         store = SqlStore(self._store_url)
         try:
@@ -156,9 +172,11 @@ class RunSession:
 
     def close(self) -> None:
         """Close everything; what was recorded is kept. Closing twice is fine."""
+        self._stack.close()
+
+    def _close_recording(self) -> None:
         if self._hashes is None:
             self._hashes = self._recorder.close()
-        self._stack.close()
 
     def _wait_for_ack(self, tick: int) -> None:
         give_up_s = time.monotonic() + _ACK_PATIENCE_S
@@ -175,8 +193,12 @@ class RunSession:
                 )
 
 
-def _refuse_old_run(out: Path) -> None:
-    if (out / "loop.sqlite").exists():
+def refuse_used_folder(out: Path) -> None:
+    """Raise FileExistsError when a run's folder is a file, lies in one or holds a run already."""
+    nearest = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise FileExistsError(f"{nearest} is a file; name a folder with --out")
+    if any((out / sign).exists() for sign in _SIGNS):
         raise FileExistsError(
             f"{out} already holds a run; choose another --out, or delete it "
             "(an interrupted `tocsin pipeline` resumes with its own --out)"

@@ -35,36 +35,40 @@ def tell(entry: LogEntry) -> str | None:
 def _alarm(data: _Data) -> str | None:
     if data["state"] not in ("raised", "cleared"):
         return None
+    value = "" if data["value"] is None else f" {data['value']:.3g} {data['unit']}".rstrip()
     return (
-        f"alarm {data['state']}: {data['device']} {data['quantity']} {data['value']:.3g} {data['unit']} "
-        f"({data['rule']}, level {level_text(data['level'])})"
+        f"alarm {data['state']}: {data['device']} {data['quantity']}{value}, level {level_text(data['level'])} "
+        f"({data['rule']})"
     )
 
 
-def _health(data: _Data) -> str | None:
+def _health(data: _Data) -> str:
     return f"device {data['device']} {data['kind']}{'' if data['is_on'] else ' is over'}"
 
 
 def _warning(data: _Data) -> str:
-    return f"warning {data['status']}: level {level_text(data['level'])}, {data['reason']}"
+    return f"warning {data['status']}: level {level_text(data['level'])} ({data['reason']})"
 
 
 def _incident(data: _Data) -> str:
     where = data["location"]["candidates"]
     place = f" at {where[0]}" if where else ""
-    return (
-        f"{data['id']} v{data['version']} {data['status']}: {data['cause']}{place}, level "
-        f"{level_text(data['level'])}, {len(data['alarms'])} alarms, "
-        f"confidence {data['confidence']:.0%} ({data['reason']})"
-    )
+    if data["status"] == "assessing":
+        what = f"looking into {_count(len(data['alarms']), 'alarm')} in {data['area']}"
+    else:
+        what = f"{data['status']}: {data['cause']}{place}"
+    level = "" if data["status"] == "dismissed" else f", level {level_text(data['level'])}"
+    sure = f", {data['confidence']:.0%} sure" if data["confidence"] else ""
+    return f"{what}{level}{sure} ({data['reason']}) {data['id']}"
 
 
 def _dispatch(data: _Data) -> str:
     order = data["order"]
     if order is None:
-        return f"no team for {data['incident']}: {data['reason']}"
+        return f"no team for {data['incident']} ({data['reason']})"
+    goal = f" to {order['targets'][0]}" if order["targets"] else ""
     acts = ", ".join(order["acts"])
-    return f"order {order['id']} → {order['team']} ({data['travel_min']:.0f} min away): {acts}"
+    return f"{order['team']} sent{goal}, {data['travel_min']:.0f} min away: {acts} ({order['id']})"
 
 
 def _feedback(data: _Data) -> str:
@@ -77,25 +81,34 @@ def _slip(data: _Data) -> str:
 
 
 def _closure(data: _Data) -> str:
-    return f"closed {data['incident']}: {data['reason']}"
+    return f"closed ({data['reason']}) {data['incident']}"
 
 
 def _case(data: _Data) -> str:
     if not data["is_hit"]:
-        return f"{data['incident']}: no true incident matches ({data['reason']})"
-    delay, error = data["detection_delay_min"], data["location_error_pipes"]
-    parts = [f"{data['incident']} = true {data['truth']}"]
+        return f"no true incident matches ({data['reason']}) {data['incident']}"
+    delay, off = data["detection_delay_min"], data["location_error_pipes"]
+    parts = [f"true {data['truth']}"]
     parts += [] if delay is None else [f"found {delay:.0f} min after it could be"]
-    parts += [] if error is None else [f"located {error} pipes off"]
-    return ", ".join(parts)
+    parts += (
+        [] if off is None else ["at its very pipe" if off == 0 else _count(off, "pipe") + " off"]
+    )
+    return f"{', '.join(parts)} ({data['reason']}) {data['incident']}"
 
 
 def _run(data: _Data) -> str:
-    return f"{data['found']} of {data['true']} found, {data['false']} false"
+    return (
+        f"run over: {data['found']} of {_count(data['true'], 'incident')} found, "
+        f"{data['false']} false"
+    )
 
 
 def _bulletin(data: _Data) -> str:
-    return f"{data['kind'].replace('_', '-')} report {data['id']}: {data['title']}"
+    return f"{data['title']} ({data['id']})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 _TELLERS: dict[str, Callable[[_Data], str | None]] = {

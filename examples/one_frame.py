@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
 
 from sensors.codecs import Codec, codec_named
 from sensors.devices import device_kind
@@ -16,9 +17,10 @@ NOON_MS = 1_780_286_400_000  # 2026-06-01 12:00 in Beijing
 
 def device(kind: str, element: str, serial: int) -> Device:
     """Return a device as the data sheet of its kind has it."""
-    sheet = {name: value for name, value in asdict(device_kind(kind)).items() if name != "source"}
-    place = {"area": "D01", "element": element, "gateway": "GW-D01-01", "x_m": 0.0, "y_m": 0.0}
-    return Device(id=entity_id(kind, "D01", serial), **sheet, **place)
+    sheet: dict[str, Any] = asdict(device_kind(kind))
+    del sheet["source"]
+    place: dict[str, Any] = {"area": "D01", "element": element, "gateway": "GW-D01-01"}
+    return Device(id=entity_id(kind, "D01", serial), x_m=0.0, y_m=0.0, **place, **sheet)
 
 
 def wrong_ones(good: str) -> Iterator[tuple[str, str]]:

@@ -21,8 +21,8 @@ class EventLog:
         self.next_seq, self.last_hash = next_seq, last_hash
 
     def add(self, message: Transition | Feedback) -> LogEntry:
-        """Return the next entry for a message."""
-        data = msgspec.to_builtins(message)
+        """Return the next entry for a message; its data are as JSON keeps them (NaN is None)."""
+        data = msgspec.json.decode(msgspec.json.encode(message), type=dict[str, object])
         if isinstance(message, Feedback):
             stage, actor, subject = "field", message.team, message.incident
             reason = message.kind.value
@@ -62,8 +62,13 @@ def chained(
     return LogEntry(seq, time_ms, stage, kind, actor, subject, reason, data, prev_hash, digest)
 
 
-def verify(entries: Iterable[LogEntry]) -> int:
+def verify(entries: Iterable[LogEntry], last_hash: str | None = None) -> int:
     """Check the chain from its beginning and return how many entries hold.
+
+    Args:
+        entries: The whole log.
+        last_hash: Hash of its last entry as known from elsewhere. The chain alone cannot show
+            that entries are missing at its end.
 
     Raises:
         StoreError: an entry was changed, dropped, added or moved; it names the first such `seq`.
@@ -84,6 +89,8 @@ def verify(entries: Iterable[LogEntry]) -> int:
         if again != entry:
             raise StoreError(f"event log: entry {entry.seq} does not follow from the one before")
         last, count = entry.hash, count + 1
+    if last_hash is not None and last != last_hash:
+        raise StoreError(f"event log: entries are missing after {count - 1}")
     return count
 
 

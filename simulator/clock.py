@@ -98,11 +98,11 @@ def pace_of(text: str) -> MaxPace | RatePace:
     word = text.strip().lower()
     if word == "max":
         return MaxPace()
+    word = word.removeprefix("x").removeprefix("×").removesuffix("x").removesuffix("×")
     try:
-        factor = float(word.removesuffix("x").removesuffix("×"))
+        return RatePace(float(word))
     except ValueError:
-        raise ValueError(f"pace {text!r}: use max, or a number such as 1, 60 or 600") from None
-    return RatePace(factor)
+        raise ValueError(f"pace {text!r}: use max, or a number above 0 such as 1, 60") from None
 
 
 def hold(

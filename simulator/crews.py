@@ -13,6 +13,7 @@ import simpy
 
 from sensors.city import Team
 from sensors.field import Act, Actuation, Feedback, FeedbackKind, WorkOrder
+from simulator.errors import InjectionError
 from simulator.randomness import stream
 
 Steps = Generator[simpy.Event, None, None]
@@ -45,7 +46,7 @@ class Site(Protocol):
         ...
 
     def act(self, actuation: Actuation) -> None:
-        """Change the network."""
+        """Change the network; InjectionError when the element cannot be acted on so."""
         ...
 
     def report(self, feedback: Feedback) -> None:
@@ -65,7 +66,9 @@ class Yard:
     place: dict[str, tuple[float, float]]
     turns: Mapping[str, simpy.Resource]
     newest: dict[tuple[str, str], str]
-    """(incident, team) → newest order; an older one stops when it notices."""
+    """(incident, team) → newest order; an older one stops when it is not there yet."""
+    replaced: dict[str, simpy.Event]
+    """Order → what happens when a newer one comes."""
 
 
 class Crews:
@@ -83,6 +86,7 @@ class Crews:
             place={team.id: (team.x_m, team.y_m) for team in teams},
             turns={team.id: simpy.Resource(env, capacity=1) for team in teams},
             newest={},
+            replaced={},
         )
         self._known: set[str] = set()
 
@@ -91,8 +95,12 @@ class Crews:
         if order.id in self._known:
             return
         self._known.add(order.id)
-        self._yard.newest[order.incident, order.team] = order.id
-        self._yard.env.process(_Job(self._yard, order).run())
+        yard, key = self._yard, (order.incident, order.team)
+        if key in yard.newest:
+            yard.replaced[yard.newest[key]].succeed()
+        yard.newest[key] = order.id
+        yard.replaced[order.id] = yard.env.event()
+        yard.env.process(_Job(yard, order).run())
 
     def where(self, team: str) -> tuple[float, float]:
         """Return where a team is, metres."""
@@ -122,12 +130,15 @@ class _Job:
         return self._yard.newest[order.incident, order.team] != order.id
 
     def _work(self) -> Steps:
-        yield self._take_min(self._times.accept_min)
-        self._tell(FeedbackKind.ACCEPTED)
-        self._tell(FeedbackKind.DEPARTED)
-        yield from self._travel(self._order.x_m, self._order.y_m)
+        replaced = self._yard.replaced[self._order.id]
+        if not self._is_replaced():
+            yield self._take_min(self._times.accept_min) | replaced
+        if not self._is_replaced():
+            self._tell(FeedbackKind.ACCEPTED)
+            self._tell(FeedbackKind.DEPARTED)
+            yield from self._travel(self._order.x_m, self._order.y_m, until=replaced)
         if self._is_replaced():
-            self._tell(FeedbackKind.REPLACED, note="a newer order came on the way")
+            self._tell(FeedbackKind.REPLACED, note="a newer order came before the team was there")
             return
         self._tell(FeedbackKind.ARRIVED)
         if Act.RESTART_PUMP in self._order.acts or Act.OPEN_VALVE in self._order.acts:
@@ -142,9 +153,8 @@ class _Job:
         for act in self._order.acts:
             if act in (Act.RESTART_PUMP, Act.OPEN_VALVE):
                 for element in self._order.targets:
-                    yield self._take_min(self._times.inspect_min)
-                    self._act(act, element)
-                    self._tell(FeedbackKind.RESTORED, element)
+                    yield from self._visit(element)
+                    self._act(act, element, FeedbackKind.RESTORED)
 
     def _inspect(self) -> Steps:
         found = yield from self._search()
@@ -153,9 +163,9 @@ class _Job:
     def _find_and_mend(self) -> Steps:
         found = yield from self._search()
         if found is None:
-            self._tell(
-                FeedbackKind.NOT_FOUND, note=f"looked at {len(self._order.targets)} elements"
-            )
+            places = map(self._site.place_of, self._order.targets)
+            count = sum(place is not None for place in places)
+            self._tell(FeedbackKind.NOT_FOUND, note=f"looked at {count} elements")
             return
         self._tell(FeedbackKind.FOUND, found)
         jobs = (
@@ -166,34 +176,50 @@ class _Job:
         for act, minutes, kind in jobs:
             if act in self._order.acts:
                 yield self._take_min(minutes)
-                self._act(act, found)
-                self._tell(kind, found)
+                self._act(act, found, kind)
 
     def _search(self) -> Generator[simpy.Event, None, str | None]:
         for element in self._order.targets:
-            place = self._site.place_of(element)
-            if place is None:
+            if not (yield from self._visit(element)):
                 continue
-            yield from self._travel(*place)
-            yield self._take_min(self._times.inspect_min)
             found = self._site.find(element)
             if found is not None:
                 return found
         return None
 
-    def _travel(self, x_m: float, y_m: float) -> Steps:
+    def _visit(self, element: str) -> Generator[simpy.Event, None, bool]:
+        """Go to an element and look at it; False at once when there is none of that name."""
+        place = self._site.place_of(element)
+        if place is None:
+            return False
+        yield from self._travel(*place)
+        yield self._take_min(self._times.inspect_min)
+        return True
+
+    def _travel(self, x_m: float, y_m: float, until: simpy.Event | None = None) -> Steps:
+        """Drive there; when `until` happens on the way, stop where the team is then."""
         team = self._yard.teams[self._order.team]
         from_x, from_y = self._yard.place[team.id]
         distance_km = float(np.hypot(x_m - from_x, y_m - from_y)) * self._times.detour / 1000.0
-        yield self._yard.env.timeout(round(distance_km / team.speed_km_h * 3_600_000))
-        self._yard.place[team.id] = (x_m, y_m)
+        env, way_ms = self._yard.env, round(distance_km / team.speed_km_h * 3_600_000)
+        start_ms, arrival = env.now, env.timeout(way_ms)
+        yield arrival if until is None else arrival | until
+        share = 1.0 if arrival.processed else (env.now - start_ms) / max(way_ms, 1)
+        here = (from_x + (x_m - from_x) * share, from_y + (y_m - from_y) * share)
+        self._yard.place[team.id] = (x_m, y_m) if arrival.processed else here
 
     def _take_min(self, minutes: float) -> simpy.Event:
         factor = float(self._random.lognormal(0.0, self._times.spread))
         return self._yard.env.timeout(round(minutes * factor * 60_000))
 
-    def _act(self, act: Act, element: str) -> None:
-        self._site.act(Actuation(act, element, int(self._yard.env.now), self._order.team))
+    def _act(self, act: Act, element: str, done: FeedbackKind) -> None:
+        """Do it and say so; say why not when the element cannot be acted on so."""
+        try:
+            self._site.act(Actuation(act, element, int(self._yard.env.now), self._order.team))
+        except InjectionError as error:
+            self._tell(FeedbackKind.NOT_FOUND, element, note=f"cannot {act.value}: {error}")
+        else:
+            self._tell(done, element)
 
     def _tell(self, kind: FeedbackKind, element: str = "", note: str = "") -> None:
         self._count += 1

@@ -12,17 +12,22 @@ from sensors.ground_truth import TrueIncident
 from sensors.readings import Frame
 from sensors.transports.recording import RecordingWriter
 
+PART_MS = 3_600_000
+"""Event time after which a part of the readings is completed; a crash loses the open part."""
+
 
 class Recorder:
-    """Writes a recording folder as the run goes; a crash keeps what was written.
+    """Writes a recording folder as the run goes.
 
-    `readings/` holds Parquet parts, `truth.jsonl` and `feedback.jsonl` one message a line.
+    `readings/` holds Parquet parts, `truth.jsonl` and `feedback.jsonl` one message a line. A
+    crash keeps every line and all readings but those of the last hour of event time.
     `listener`, when set, is given the frames of each tick.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._readings = RecordingWriter(folder)
+        self._part_ms: int | None = None
         self.listener: Callable[[Sequence[Frame]], None] | None = None
         self._files = {name: _Lines(folder / f"{name}.jsonl") for name in ("truth", "feedback")}
 
@@ -34,8 +39,13 @@ class Recorder:
         feedback: Sequence[Feedback],
     ) -> None:
         """Record one tick."""
+        if self._part_ms is None:
+            self._part_ms = time_ms
         for frame in frames:
             self._readings.write(frame)
+        if time_ms - self._part_ms >= PART_MS:
+            self._readings.finish_part()
+            self._part_ms = time_ms
         if self.listener is not None:
             self.listener(frames)
         for truth in truths:

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from sensors.city import City
 from sensors.devices.faults import Fault
+from sensors.errors import RegistryError
 from sensors.ground_truth import TrueIncident, TrueKind
 from sensors.levels import Level
 from sensors.registry import Registry
 from simulator.errors import InjectionError
-from simulator.incidents.plan import IncidentPlan
+from simulator.incidents.plan import LEAKS, IncidentPlan
 from simulator.incidents.truth import SERVICE_MPA
 from simulator.physics.base import Network, PhysicsFrame
 
@@ -42,6 +43,13 @@ class DeviceSites:
             numbers = np.flatnonzero(quantities == quantity)
             at_nodes = quantity in _AT_NODES
             index = nodes if at_nodes else links
+            lost = [registry.ids[n] for n in numbers.tolist() if elements[n] not in index]
+            if lost:
+                what = "nodes" if at_nodes else "links"
+                raise RegistryError(
+                    f"devices {', '.join(lost[:5])} watch {what} that the network does not have; "
+                    "import the city again"
+                )
             places = np.array([index[elements[n]] for n in numbers.tolist()], dtype=np.intp)
             self._groups.append((quantity, at_nodes, numbers, places))
 
@@ -79,6 +87,7 @@ class Elements:
                 self._at_node.setdefault(end, []).append(row["id"])
         demand = {row["id"]: row["base_demand_m3_h"] or 0.0 for row in nodes}
         self._served = np.array([demand.get(node, 0.0) > 0 for node in network.node_ids])
+        self._at = np.array([at.get(node, (np.nan, np.nan)) for node in network.node_ids])
 
     def place_of(self, element: str) -> tuple[float, float] | None:
         """Return the middle of a link, or the place of a node, metres; None for neither."""
@@ -94,13 +103,20 @@ class Elements:
         ends = self._ends.get(element, ())
         return sorted({link for end in ends for link in self._at_node[end]} - {element})
 
-    def has_harm(self, frame: PhysicsFrame, twin: PhysicsFrame) -> bool:
-        """Return whether a served node is below service pressure that the twin would serve."""
+    def harmed(self, frame: PhysicsFrame, twin: PhysicsFrame) -> NDArray[np.float64]:
+        """Return where (x, y a row) served nodes lack the service pressure they have in the twin.
+
+        No supply counts as no pressure.
+        """
         actual, normal = np.nan_to_num(frame.node["pressure"]), np.nan_to_num(twin.node["pressure"])
-        return bool(np.any(self._served & (actual < SERVICE_MPA) & (normal >= SERVICE_MPA)))
+        places: NDArray[np.float64] = self._at[
+            self._served & (actual < SERVICE_MPA) & (normal >= SERVICE_MPA)
+        ]
+        return places
 
     def check(self, plan: IncidentPlan) -> None:
         """Raise InjectionError when a plan's element cannot have such an incident."""
+        self._check_size(plan)
         wanted, table = _KINDS_OF[plan.kind], self._table(plan)
         kind = table[plan.element].kind if plan.element in table else None
         if kind in wanted:
@@ -108,10 +124,26 @@ class Elements:
         fitting = sorted(name for name, element in table.items() if element.kind in wanted)
         close = difflib.get_close_matches(plan.element, fitting, n=5) or fitting[:5]
         found = f"is a {kind}" if kind else "does not exist"
+        hint = f"choose one of {len(fitting)}, such as {', '.join(close)}"
         raise InjectionError(
             f"incident {plan.id}: {plan.kind.value} needs a {' or '.join(wanted)}, but "
-            f"{plan.element!r} {found}; choose one of {len(fitting)}, such as {', '.join(close)}"
+            f"{plan.element!r} {found}; {hint if fitting else 'this network has none'}"
         )
+
+    def is_same(self, one: IncidentPlan, other: IncidentPlan) -> bool:
+        """Return whether two incidents strike the same element."""
+        return one.element == other.element and self._table(one) is self._table(other)
+
+    def _check_size(self, plan: IncidentPlan) -> None:
+        if plan.kind not in _KINDS_OF:
+            known = ", ".join(kind.value for kind in _KINDS_OF)
+            raise InjectionError(f"incident {plan.id}: {plan.kind.value} is none of {known}")
+        sizes = {"outflow_m3_h": plan.outflow_m3_h} if plan.kind in LEAKS else {}
+        if plan.kind is TrueKind.DEMAND_SURGE:
+            sizes = {"factor": plan.factor}
+        for name, size in sizes.items():
+            if not 0.0 < size < np.inf:
+                raise InjectionError(f"incident {plan.id}: {name} is {size}; use more than 0")
 
     def _table(self, plan: IncidentPlan) -> "dict[str, _Element]":
         return self._nodes if plan.kind is TrueKind.DEMAND_SURGE else self._links

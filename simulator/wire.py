@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 from sensors.codecs import Codec
-from sensors.errors import FrameError
+from sensors.errors import FrameError, RejectReason
 from sensors.field import (
     ClockAck,
     ClockTick,
@@ -25,6 +25,9 @@ from sensors.transports.topics import TelemetryKind
 
 class WorldWire:
     """Publishes what the world produces and collects what the platform sends.
+
+    `bad_messages` counts acknowledgements and orders that could not be read. An order whose
+    number can be read counts as arrived, so that a damaged one does not hold up the clock.
 
     Frames of a tick go out before its clock message, and the clock message counts them, so the
     platform knows when it has all of them whatever order they arrive in.
@@ -54,7 +57,8 @@ class WorldWire:
         self._sent = {"state": 0, "feedback": 0, "truth": 0}
         self._frames = 0
         self._orders: dict[int, WorkOrder] = {}
-        self._orders_taken = 0
+        self._orders_whole = 0
+        self._orders_ahead: set[int] = set()
         self._ack = ClockAck(tick=-1, orders=0)
         self.bad_messages = 0
         transport.subscribe([topics.ack_topic(city), topics.order_filter(city)])
@@ -101,20 +105,26 @@ class WorldWire:
 
     def is_acknowledged(self, tick: int) -> bool:
         """Return whether the platform has done `tick` and all its orders are here."""
-        return self._ack.tick >= tick and len(self._orders) + self._orders_taken >= self._ack.orders
+        return self._ack.tick >= tick and self._orders_whole >= self._ack.orders
 
     def take_orders(self) -> list[WorkOrder]:
         """Return the orders that arrived since the last call, in the order they were numbered."""
-        taken = [self._orders.pop(number) for number in sorted(self._orders)]
-        self._orders_taken += len(taken)
-        return taken
+        return [self._orders.pop(number) for number in sorted(self._orders)]
 
     def _take_order(self, payload: bytes) -> None:
         number, order = decode_numbered(payload, WorkOrder)
+        if number < 1:
+            raise FrameError(RejectReason.MALFORMED, f"order number {number}; they start at 1")
+        if number <= self._orders_whole or number in self._orders_ahead:
+            return
         if isinstance(order, DamagedMessage):
             self.bad_messages += 1
-        elif number > self._orders_taken:
-            self._orders.setdefault(number, order)
+        else:
+            self._orders[number] = order
+        self._orders_ahead.add(number)
+        while self._orders_whole + 1 in self._orders_ahead:
+            self._orders_whole += 1
+            self._orders_ahead.remove(self._orders_whole)
 
     def _publish(self, kind: str, topic: str, message: object) -> None:
         self._sent[kind] += 1

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from sensors.city import City
 from sensors.field import Act, Actuation, ClockTick, Feedback, WorkOrder
-from sensors.ground_truth import TrueIncident, TrueKind
+from sensors.ground_truth import TrueIncident
 from sensors.registry import Registry
 from simulator.crews import Crews, CrewTimes
 from simulator.errors import InjectionError
 from simulator.fleet import Fleet, FleetTick
 from simulator.incidents import water as water_incidents
-from simulator.incidents.plan import IncidentPlan
+from simulator.incidents.plan import LEAKS, IncidentPlan
 from simulator.incidents.truth import Comparison, TruthKeeper
 from simulator.physics.base import Disturbance, PhysicsFrame
 from simulator.physics.water.network import WaterNetwork
@@ -113,9 +113,14 @@ class World:
         """
         if plan.id in self._plans or plan.id in self.truth.incidents:
             raise InjectionError(f"incident id {plan.id!r} is taken; choose another")
-        if plan.onset_ms < self.now_ms:
-            raise InjectionError(f"incident {plan.id}: onset lies in the past")
+        if not self.now_ms <= plan.onset_ms < self.clock.end_ms:
+            raise InjectionError(
+                f"incident {plan.id}: onset {plan.onset_ms} ms lies "
+                f"{'in the past' if plan.onset_ms < self.now_ms else 'after the end of the run'}; "
+                f"use {self.now_ms} or later, before {self.clock.end_ms}"
+            )
         self._elements.check(plan)
+        self._check_free(plan)
         self._plans[plan.id] = plan
         self._env.process(self._happen(plan))
 
@@ -160,29 +165,35 @@ class World:
         return self._elements.place_of(element)
 
     def find(self, element: str) -> str | None:
-        """Return what a crew looking at `element` sees: damage on it or on a pipe it touches."""
-        incident = self.truth.acting_on([element, *self._elements.touching(element)])
-        return self.truth.incidents[incident].element if incident else None
+        """Return what a crew looking at `element` sees: damage on it or on a link it touches."""
+        damage = self.truth.damage_on([element, *self._elements.touching(element)])
+        return None if damage is None else damage.element
 
     def act(self, actuation: Actuation) -> None:
-        """Carry out a crew's act on the network."""
+        """Carry out a crew's act on the network; InjectionError when the element has no such."""
         kind = _DISTURBANCES.get(actuation.act)
         if kind is None:
             return
-        self._network.apply(Disturbance(kind, actuation.element))
-        incident = self.truth.acting_on([actuation.element])
-        if incident is None:
-            return
-        if actuation.act is Act.ISOLATE:
-            self.truth.end(incident, actuation.time_ms)
-        elif actuation.act in (Act.RESTORE, Act.RESTART_PUMP, Act.OPEN_VALVE):
-            self.truth.repaired(incident, actuation.time_ms)
+        damage = self.truth.damage_on([actuation.element])
+        if actuation.act is not Act.REPAIR or damage is None or damage.kind in LEAKS:
+            self._network.apply(Disturbance(kind, actuation.element))
+        self.truth.crew_did(actuation.act, actuation.element, actuation.time_ms)
 
     def report(self, feedback: Feedback) -> None:
         """Send a crew's feedback with the tick in which it was given."""
         self._outbox.append(feedback)
 
     # Inside.
+
+    def _check_free(self, plan: IncidentPlan) -> None:
+        for other in self._plans.values():
+            truth = self.truth.incidents.get(other.id)
+            is_past = truth is not None and truth.repaired_ms is not None
+            if not is_past and self._elements.is_same(plan, other) and plan.overlaps(other):
+                raise InjectionError(
+                    f"incident {plan.id}: {other.id} strikes {plan.element!r} at that time; "
+                    "choose another element or time, or give the earlier one a duration"
+                )
 
     def _happen(self, plan: IncidentPlan) -> simpy.events.ProcessGenerator:
         yield self._env.timeout(plan.onset_ms - int(self._env.now))
@@ -200,12 +211,13 @@ class World:
     def _observe(
         self, frame: PhysicsFrame, twin: PhysicsFrame, true_end: NDArray[np.float64], end_ms: int
     ) -> None:
-        has_harm = self._elements.has_harm(frame, twin)
-        self.truth.compare(Comparison(end_ms, true_end, self._sites.values(twin), has_harm))
+        harm_x_m, harm_y_m = self._elements.harmed(frame, twin).T
+        device_twin = self._sites.values(twin)
+        self.truth.compare(Comparison(end_ms, true_end, device_twin, harm_x_m, harm_y_m))
         for plan in self._plans.values():
             truth = self.truth.incidents.get(plan.id)
             if truth is not None and truth.end_ms is None:
-                is_leak = plan.kind in (TrueKind.BURST, TrueKind.SLOW_LEAK)
+                is_leak = plan.kind in LEAKS
                 outflow = self._network.leak_outflow(plan.element) if is_leak else 0.0
                 self.truth.grade(plan.id, water_incidents.severity(plan, outflow))
 

@@ -6,19 +6,12 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-
-from api.settings import Settings
-from sensors.transports.broker import EmbeddedBroker
-from sensors.transports.mqtt import MqttTransport
-from simulator.city.generate import generate_town
-from simulator.physics.water.network import WaterNetwork
 
 _PACKAGES = ("sensors", "simulator", "pipeline", "api")
+_OURS = "tocsin"
 
 
 def doctor(
@@ -26,49 +19,83 @@ def doctor(
         str | None,
         typer.Option(envvar="TOCSIN_BROKER", help="Check this broker instead of the embedded one."),
     ] = None,
+    only: Annotated[
+        Literal["python", "packages", "epanet", "broker", "runs"] | None,
+        typer.Option(help="Make this check alone (health checks use `broker`)."),
+    ] = None,
 ) -> int:
-    """Check this installation: packages, EPANET, broker, disk. Exit 1 when something is wrong."""
-    checks: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("python", lambda: f"{platform.python_version()} on {platform.machine()}"),
-        ("packages", _packages),
-        ("EPANET", _epanet),
-        ("broker", lambda: _broker(broker)),
-        ("runs folder", _runs),
-    )
-    console, is_well = Console(), True
-    for name, check in checks:
+    """Check this installation: packages, EPANET, broker, disk. Exit 1 when something is wrong.
+
+    For example:
+
+        tocsin doctor
+
+        tocsin doctor --only broker --broker mqtt://127.0.0.1:1883
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    checks: dict[str, Callable[[], str]] = {
+        "python": lambda: f"{platform.python_version()} on {platform.machine()}",
+        "packages": check_packages,
+        "epanet": _epanet,
+        "broker": lambda: _broker(broker),
+        "runs": _runs,
+    }
+    console, is_well = Console(soft_wrap=True), True
+    for name in checks if only is None else (only,):
         try:
-            text, mark = check(), "[green]ok[/]   "
-        except Exception as error:  # noqa: BLE001  (a check may fail in any way; all are shown)
-            text, mark, is_well = f"{type(error).__name__}: {error}", "[red]wrong[/]", False
-        console.print(f"{mark} {name}: ", end="")
-        console.print(text, highlight=False, markup=False)
+            mark, text = ("ok   ", "green"), checks[name]()
+        except _NoteError as note:
+            mark, text = ("note ", "yellow"), str(note)
+        except Exception as error:  # a check may fail in any way; all are shown
+            mark, text, is_well = ("wrong", "red"), str(error) or type(error).__name__, False
+        console.print(Text.assemble(mark, f" {name}: {text}"))
     return 0 if is_well else 1
 
 
-def _packages() -> str:
+class _NoteError(Exception):
+    """Something to know that keeps nothing from working."""
+
+
+def check_packages() -> str:
+    """Return where tocsin is installed.
+
+    Raises:
+        RuntimeError: another distribution in this environment owns one of its four packages.
+    """
     owners = importlib.metadata.packages_distributions()
     for package in _PACKAGES:
-        others = sorted(set(owners.get(package, ["tocsin"])) - {"tocsin"})
+        others = sorted(set(owners.get(package, [_OURS])) - {_OURS})
         if others:
             raise RuntimeError(
-                f"package {package!r} also comes from {others}; use an environment of its own"
+                f"package {package!r} also comes from {', '.join(others)}; "
+                "install tocsin in an environment of its own"
             )
-    return f"tocsin {importlib.metadata.version('tocsin')} in {sys.prefix}"
+    return f"tocsin {importlib.metadata.version(_OURS)} in {sys.prefix}"
 
 
 def _epanet() -> str:
+    from simulator.city.generate import generate_town
+    from simulator.physics.water.network import WaterNetwork
+
     city, registry = generate_town(7, junctions=40, city_id="check", name="check")
     network = WaterNetwork(city.networks["water"], 0)
     try:
         frame = network.step(300_000)
     finally:
         network.close()
-    lowest = float(frame.node["pressure"].min())
-    return f"solved {len(network.node_ids)} nodes, {len(registry)} devices, lowest {lowest:.2f} MPa"
+    served = network.node_ids
+    highest = float(frame.node["pressure"].max())
+    return (
+        f"solved {len(served)} nodes, {len(registry)} devices, highest pressure {highest:.2f} MPa"
+    )
 
 
 def _broker(url: str | None) -> str:
+    from api.settings import Settings
+    from sensors.transports.broker import EmbeddedBroker
+
     if url is not None:
         return _echo(url)
     with EmbeddedBroker(binary=Settings().nats_server) as server:
@@ -76,6 +103,8 @@ def _broker(url: str | None) -> str:
 
 
 def _echo(url: str) -> str:
+    from sensors.transports.mqtt import MqttTransport
+
     name = f"tocsin-doctor-{uuid.uuid4().hex[:8]}"
     transport = MqttTransport(url, name, clean=True)
     try:
@@ -92,8 +121,16 @@ def _echo(url: str) -> str:
 
 
 def _runs() -> str:
-    folder = Settings().runs
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
-    return str(Path(folder).resolve())
+    from api.settings import Settings
+
+    folder = Settings().runs.resolve()
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise _NoteError(
+            f"{folder} cannot be written ({error.strerror}); name another folder with --out or "
+            "in TOCSIN_RUNS"
+        ) from error
+    return f"{folder} can be written"

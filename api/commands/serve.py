@@ -1,14 +1,14 @@
 """`tocsin serve`: the front desk over HTTP."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-
-from api.settings import Settings
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_PATIENCE_S = 8
+"""How long requests and event streams may take to end when the server is stopped."""
 
 
 def serve(
@@ -16,22 +16,46 @@ def serve(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(help="Port.", min=1, max=65535)] = 8000,
-    runs: Annotated[Path | None, typer.Option(help="Folder of recordings.")] = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Folder of recordings. Default: ./runs.")
+    ] = None,
 ) -> int:
     """Serve runs over REST: start, watch, inject, read reports. Documentation at /docs.
 
     Without TOCSIN_API_TOKEN the server answers on loopback only. With it, every request needs
     the header `Authorization: Bearer TOKEN`.
-    """
-    import uvicorn  # web framework loaded only here, so that other commands start at once
 
-    from api.app import make_app
+    For example:
+
+        tocsin serve --port 8000
+    """
+    from api.commands.checks import check_folder, check_port_is_free
+    from api.commands.errors import WrongUseError
+    from api.settings import Settings
 
     settings = Settings()
     if host not in _LOOPBACK and not settings.api_token:
-        raise ValueError(f"--host {host} is not loopback: set TOCSIN_API_TOKEN to a secret first")
+        raise WrongUseError(
+            f"--host {host} is not loopback: set TOCSIN_API_TOKEN to a secret first"
+        )
     folder = runs or settings.runs
-    app = make_app(folder, token=settings.api_token, broker=settings.broker)
-    Console(stderr=True).print(f"http://{host}:{port}/docs  (runs in {folder})", highlight=False)
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    check_folder("--runs", folder)
+    check_port_is_free(host, port)
+
+    import uvicorn  # the web framework takes its time, so mistakes are told first
+
+    from api.app import make_app
+
+    app = make_app(
+        folder,
+        token=settings.api_token,
+        broker=settings.broker,
+        nats_server=settings.nats_server,
+    )
+    shown = f"[{host}]" if ":" in host else host
+    typer.echo(f"http://{shown}:{port}/docs  (runs in {folder}; Ctrl-C ends it)", err=True)
+    with suppress(KeyboardInterrupt):  # the usual way to end a server is no failure
+        uvicorn.run(
+            app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=_PATIENCE_S
+        )
     return 0

@@ -1,5 +1,7 @@
 """The event log, snapshots and outbox in a relational database: SQLite, or any by URL."""
 
+import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ import sqlalchemy as sa
 from pipeline.errors import StoreError
 from pipeline.ports import LogEntry
 
+_WAL_TRIES, _WAL_PAUSE_S = 250, 0.02
+
 _META = sa.MetaData()
 
 _LOG = sa.Table(
@@ -19,8 +23,8 @@ _LOG = sa.Table(
     sa.Column("time_ms", sa.BigInteger, nullable=False),
     sa.Column("stage", sa.String(16), nullable=False),
     sa.Column("kind", sa.String(32), nullable=False),
-    sa.Column("actor", sa.String(64), nullable=False),
-    sa.Column("subject", sa.String(160), nullable=False, index=True),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False, index=True),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("data", sa.Text, nullable=False),
     sa.Column("prev_hash", sa.String(64), nullable=False),
@@ -59,11 +63,15 @@ class SqlStore:
     def __init__(self, url: str, *, is_durable: bool = False) -> None:
         try:
             self._engine = sa.create_engine(url)
-            if self._engine.dialect.name == "sqlite":
-                sa.event.listen(self._engine, "connect", _sqlite_pragmas(is_durable))
+        except (sa.exc.SQLAlchemyError, ImportError) as error:
+            raise StoreError(f"store {url}: cannot be opened: {error}") from error
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _sqlite_pragmas(is_durable))
+        try:
             self._connection = self._engine.connect()
             self._create_tables()
         except sa.exc.SQLAlchemyError as error:
+            self._engine.dispose()
             raise StoreError(f"store {url}: cannot be opened: {error}") from error
 
     def _create_tables(self) -> None:
@@ -75,16 +83,25 @@ class SqlStore:
                     self._connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
     def append(self, entries: Sequence[LogEntry], outbox: Sequence[tuple[str, str, bytes]]) -> None:
-        """Append log entries and outgoing (key, topic, payload) in one transaction."""
-        with self._connection.begin():
-            if entries:
-                self._connection.execute(sa.insert(_LOG), [_row(entry) for entry in entries])
-            if outbox:
-                rows = [
-                    {"key": key, "topic": topic, "payload": payload, "is_sent": False}
-                    for key, topic, payload in outbox
-                ]
-                self._connection.execute(sa.insert(_OUTBOX), rows)
+        """Append log entries and outgoing (key, topic, payload) in one transaction.
+
+        What the outbox holds under a key already stays as it is, sent or not.
+
+        Raises:
+            StoreError: a `seq` is taken, or the database failed; nothing was appended.
+        """
+        try:
+            with self._connection.begin():
+                if entries:
+                    self._connection.execute(sa.insert(_LOG), [_row(entry) for entry in entries])
+                rows = self._new_to_outbox(outbox)
+                if rows:
+                    self._connection.execute(sa.insert(_OUTBOX), rows)
+        except sa.exc.SQLAlchemyError as error:
+            first = entries[0].seq if entries else "none"
+            raise StoreError(
+                f"store: {len(entries)} entries from {first} on cannot be appended: {error}"
+            ) from error
 
     def entries(self, after: int = -1, limit: int | None = None) -> Sequence[LogEntry]:
         """Return entries with `seq` greater than `after`, in order."""
@@ -119,6 +136,16 @@ class SqlStore:
                 [{"k": key} for key in keys],
             )
 
+    def _new_to_outbox(self, outbox: Sequence[tuple[str, str, bytes]]) -> list[dict[str, Any]]:
+        keys = [key for key, _, _ in outbox]
+        query = sa.select(_OUTBOX.c.key).where(_OUTBOX.c.key.in_(keys))
+        held = set(self._connection.execute(query).scalars()) if keys else set()
+        return [
+            {"key": key, "topic": topic, "payload": payload, "is_sent": False}
+            for key, topic, payload in outbox
+            if key not in held
+        ]
+
     def save_snapshot(self, seq: int, state: bytes) -> None:
         """Keep `state` as the newest snapshot; it holds all effects up to log entry `seq`."""
         with self._connection.begin():
@@ -140,12 +167,25 @@ class SqlStore:
 def _sqlite_pragmas(is_durable: bool) -> Any:
     def set_pragmas(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
         cursor.execute("PRAGMA busy_timeout=5000")
+        _switch_to_wal(cursor)
+        cursor.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
         cursor.close()
 
     return set_pragmas
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """Switch a new file to WAL; SQLite does not wait when another process is about to."""
+    for left in reversed(range(_WAL_TRIES)):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if not left:
+                raise
+            time.sleep(_WAL_PAUSE_S)
+        else:
+            return
 
 
 def _row(entry: LogEntry) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class Places:
 
     def __init__(self, city: City) -> None:
         nodes = _places(city, "nodes")
-        links = {
+        links: dict[str, Place] = {
             row["id"]: _middle(known)
             for row in city.rows("links")
             if (known := [nodes[row[end]] for end in _ENDS if row[end] in nodes])

@@ -7,45 +7,43 @@ through the journal again: stages are deterministic, so the same entries come ou
 log already holds are compared instead of written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import StoreError
-from pipeline.event_log import FIRST_HASH, EventLog
+from pipeline.event_log import EventLog
 from pipeline.loop import LOOP, Step
-from pipeline.messages import Message, Transition
+from pipeline.messages import Message
 from pipeline.monitor.intake import Intake
 from pipeline.monitor.stage import MonitorStage
 from pipeline.ports import EventStore, Inbox, LogEntry
-from pipeline.runners.arrivals import Arrivals, Body, Raw, Seen, TickWork
-from pipeline.runners.outgoing import Outgoing
+from pipeline.runners.arrivals import Arrivals, Kept, TickWork
+from pipeline.runners.bodies import KINDS, Body, read_body
+from pipeline.runners.books import Books, Listener
+from pipeline.runners.marks import Mark, batches, marked
+from pipeline.runners.outgoing import Outgoing, Sent
 from pipeline.runners.router import Router
 from pipeline.stage import Stage, pack, unpack
 from sensors.errors import FrameError, RejectReason, TopicError
-from sensors.field import (
-    ClockAck,
-    ClockTick,
-    DamagedMessage,
-    DeviceStatus,
-    Feedback,
-    decode,
-    decode_numbered,
-    encode,
-)
-from sensors.ground_truth import TrueIncident
+from sensors.field import ClockAck, ClockTick, Feedback, decode, encode
 from sensors.transports import Envelope, Transport, topics
 
-_NAME, _VERSION = "runner", 1
+__all__ = ["Counters", "EmbeddedRunner", "Listener", "ReadingCounts", "RunnerLimits"]
+
+_NAME, _VERSION = "runner", 2
 _MOST_TOPICS = 100_000
 
 
 @dataclass
 class _State:
-    seen: Seen
+    run: str
+    batch: int
+    is_over: bool
+    arrivals: Kept
     next_seq: int
     last_hash: str
-    orders: int
-    published: int
+    sent: Sent
     rejected: dict[str, int]
     stages: dict[str, bytes]
 
@@ -56,11 +54,12 @@ class RunnerLimits:
 
     Attributes:
         snapshot_every: Ticks between snapshots; a restart repeats at most so many.
-        patience_polls: Fruitless polls before an incomplete tick is worked on all the same.
+        patience_s: Seconds of wall time without progress before an incomplete tick is worked
+            on all the same.
     """
 
     snapshot_every: int = 60
-    patience_polls: int = 300
+    patience_s: float = 15.0
 
 
 @dataclass
@@ -81,10 +80,6 @@ class ReadingCounts:
     by_reason: dict[str, int]
 
 
-Listener = Callable[[Sequence[LogEntry]], None]
-"""Called with new entries after they are committed."""
-
-
 class EmbeddedRunner:
     """The platform's seven stages over one transport, store and journal."""
 
@@ -102,39 +97,64 @@ class EmbeddedRunner:
         steps: Sequence[Step] = LOOP,
         limits: RunnerLimits | None = None,
         listener: Listener | None = None,
+        run: str = "",
+        gateways: Collection[str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Put the parts together; `start` does the rest.
+
+        Args:
+            stages: The stages of `steps` by name.
+            intake: Decodes frames.
+            transport: The platform's end of the wire.
+            store: Event log, outbox and snapshots.
+            journal: What was received since the last snapshot.
+            city: City whose topics are heard.
+            start_ms: Event time at which the run begins.
+            finish: Says what follows from the end of the run.
+            steps: The loop, or its beginning.
+            limits: Intervals and patience.
+            listener: Told of new log entries.
+            run: Names scenario and seed; a store of another run is refused.
+            gateways: Gateways whose frames are taken, None for any.
+            clock: Wall time in seconds, for patience alone.
+        """
         self._stages, self._intake, self._router = stages, intake, Router(stages, steps)
         self._transport, self._store, self._journal, self._city = transport, store, journal, city
         self._limits, self._listener, self._finish = limits or RunnerLimits(), listener, finish
-        self._arrivals, self._log = Arrivals(Seen(last_tick_ms=start_ms)), EventLog()
-        self._outgoing = Outgoing(city)
-        self._logged: dict[int, str] = {}
+        self._run, self._gateways, self._clock = run, gateways, clock
+        self._arrivals = Arrivals(KINDS, Kept(last_tick_ms=start_ms))
+        self._books = self._open_books(EventLog(), Sent())
         self._topics: dict[str, topics.TelemetryTopic] = {}
-        self._idle_polls = 0
+        self._kinds = {topics.feedback_topic(city): "feedback", topics.truth_topic(city): "truth"}
+        self._batch, self._is_replaying = 0, False
+        self._stuck_at: tuple[int, int] | None = None
+        self._stuck_since_s = 0.0
         self.counters = Counters()
         self.is_over = False
 
     @property
     def now_ms(self) -> int:
         """Event time of the last tick worked on."""
-        return self._arrivals.seen.last_tick_ms
+        return self._arrivals.last_tick_ms
 
     @property
     def last_tick(self) -> int:
         """Number of the last tick worked on, 0 before the first."""
-        return self._arrivals.seen.last_tick
+        return self._arrivals.last_tick
 
     def start(self) -> None:
-        """Resume from what is on disk, if anything is, then subscribe and report for duty."""
+        """Resume from what is on disk, if anything is, then subscribe and report for duty.
+
+        Raises:
+            StoreError: what is on disk belongs to another run, or was tampered with.
+        """
         kept = self._store.snapshot()
         if kept is not None:
             self._restore(kept[1])
-        ahead = self._store.entries(after=self._log.next_seq - 1)
-        self._logged = {entry.seq: entry.hash for entry in ahead}
-        for topic, payload in list(self._journal.read()):
-            self._receive(topic, payload)
-        self._work_whole_ticks()
-        self._send_unsent()
+        self._books.send()
+        self._replay()
+        self._snapshot()
         self._transport.subscribe(
             [
                 topics.telemetry_filter(self._city),
@@ -149,18 +169,20 @@ class EmbeddedRunner:
     def pump(self, timeout_s: float) -> int:
         """Take in what has arrived, work on whole ticks, return how many there were."""
         envelopes = self._transport.poll(timeout_s)
-        if envelopes:
-            self._journal.append([(item.topic, item.payload) for item in envelopes])
-            self._transport.ack(envelopes)
-        self._idle_polls = 0 if envelopes else self._idle_polls + 1
+        is_forced = self._has_lost_patience()
+        if not envelopes and not is_forced:
+            return 0
+        self._batch += 1
+        raws = [(item.topic, item.payload) for item in envelopes]
+        self._journal.append(marked(raws, Mark(self._batch, is_forced)))
+        self._transport.ack(envelopes)
         for envelope in envelopes:
             self._take(envelope)
-        is_forced = self._arrivals.is_waiting and self._idle_polls > self._limits.patience_polls
         return self._work_whole_ticks(is_forced=is_forced)
 
     def acknowledge(self) -> None:
         """Tell the world which tick is done and how many orders were published (again)."""
-        ack = ClockAck(self.last_tick, self._outgoing.orders)
+        ack = ClockAck(self.last_tick, self._books.outgoing.sent.orders)
         self._transport.publish(topics.ack_topic(self._city), encode(ack))
 
     def reading_counts(self) -> ReadingCounts:
@@ -169,9 +191,7 @@ class EmbeddedRunner:
         assert isinstance(monitor, MonitorStage)
         rejected = {reason.value: n for reason, n in sorted(self._intake.rejected.items())}
         counts = monitor.counts
-        return ReadingCounts(
-            counts.received, counts.duplicate, sum(rejected.values()), rejected
-        )
+        return ReadingCounts(counts.received, counts.duplicate, sum(rejected.values()), rejected)
 
     def entries(self) -> Sequence[LogEntry]:
         """Return the whole event log."""
@@ -189,22 +209,44 @@ class EmbeddedRunner:
 
     # Receiving.
 
+    def _replay(self) -> None:
+        """Go through the journal in the steps in which it was received."""
+        self._is_replaying = True
+        self._work_whole_ticks()
+        for raws, mark in batches(self._journal.read()):
+            if mark.batch <= self._batch:
+                continue
+            self._batch = mark.batch
+            for topic, payload in raws:
+                self._receive(topic, payload)
+            self._work_whole_ticks(is_forced=mark.is_forced)
+        self._is_replaying = False
+        if self._books.first_ahead is not None:
+            raise StoreError(
+                f"event log: nothing leads to its entries from {self._books.first_ahead} on: it "
+                "belongs to another scenario, seed or version, or the inbox journal was lost"
+            )
+
+    def _has_lost_patience(self) -> bool:
+        now_s, stuck_at = self._clock(), self._arrivals.stuck_at()
+        if stuck_at != self._stuck_at:
+            self._stuck_at, self._stuck_since_s = stuck_at, now_s
+        return stuck_at is not None and now_s - self._stuck_since_s > self._limits.patience_s
+
     def _take(self, envelope: Envelope) -> None:
         if not self._receive(envelope.topic, envelope.payload):
             self.acknowledge()
 
     def _receive(self, topic: str, payload: bytes) -> bool:
         """Sort one message in; return False for a tick that was done before."""
-        raw = (topic, payload)
         try:
             if topic == topics.clock_topic(self._city):
-                return self._arrivals.clock(decode(payload, ClockTick), raw)
-            if topic == topics.feedback_topic(self._city):
-                self._numbered("feedback", payload, Feedback, raw)
-            elif topic == topics.truth_topic(self._city):
-                self._numbered("truth", payload, TrueIncident, raw)
+                return self._arrivals.clock(decode(payload, ClockTick))
+            kind = self._kinds.get(topic)
+            if kind is None:
+                self._receive_telemetry(self._parsed(topic), payload)
             else:
-                self._receive_telemetry(self._parsed(topic), payload, raw)
+                self._receive_numbered(kind, payload)
         except TopicError:
             self._intake.reject(RejectReason.BAD_TOPIC)
         except FrameError as error:
@@ -219,107 +261,95 @@ class EmbeddedRunner:
                 self._topics[topic] = known
         return known
 
-    def _receive_telemetry(self, topic: topics.TelemetryTopic, payload: bytes, raw: Raw) -> None:
+    def _receive_telemetry(self, topic: topics.TelemetryTopic, payload: bytes) -> None:
         if topic.kind == "state":
-            self._numbered("state", payload, tuple[DeviceStatus, ...], raw)
+            self._receive_numbered("state", payload)
             return
+        if self._gateways is not None and topic.gateway not in self._gateways:
+            raise FrameError(RejectReason.UNKNOWN_DEVICE, f"no gateway {topic.gateway}")
         frame = self._intake.decode(topic.codec, topic.gateway, payload, self.now_ms)
         if frame is not None:
-            self._arrivals.frame(frame, raw)
+            self._arrivals.frame(frame)
 
-    def _numbered(self, kind: str, payload: bytes, body_type: type[Body], raw: Raw) -> None:
-        number, body = decode_numbered(payload, body_type)
-        self._arrivals.numbered(kind, number, body, raw)
+    def _receive_numbered(self, kind: str, payload: bytes) -> None:
+        number, _ = read_body(kind, payload)
+        self._arrivals.numbered(kind, number, payload)
 
     # Working.
 
     def _work_whole_ticks(self, *, is_forced: bool = False) -> int:
         done = 0
-        while (work := self._arrivals.next_tick(is_forced=is_forced)) is not None:
-            self.counters.incomplete_ticks += int(is_forced)
-            is_forced = False
+        while True:
+            work = self._arrivals.next_tick()
+            if work is None and is_forced:
+                work, is_forced = self._arrivals.next_tick(is_forced=True), False
+                self.counters.incomplete_ticks += int(work is not None)
+            if work is None:
+                return done
             self._work(work)
             done += 1
-        return done
 
     def _work(self, work: TickWork) -> None:
         now_ms = work.tick.time_ms
-        given: list[Message] = list(work.frames)
-        for body in work.numbered:
-            if isinstance(body, DamagedMessage):
-                self._intake.reject(RejectReason.MALFORMED)
-            elif isinstance(body, tuple):
-                given += body
-            else:
-                given.append(body)
-        outputs = self._router.run(given, now_ms)
+        if work.refused:
+            self._intake.reject(RejectReason.BAD_VALUE, work.refused)
+        bodies = [read_body(kind, payload)[1] for kind, payload in work.numbered]
+        feedback = [body for body in bodies if isinstance(body, Feedback)]
+        outputs = self._router.run([*work.frames, *_messages(bodies)], now_ms)
         if work.tick.is_final:
             last = list(self._finish(now_ms))
-            outputs += last + self._router.run(last, now_ms)
+            outputs += last + self._router.run(last, now_ms, is_time_told=False)
             self.is_over = True
-        feedback = [body for body in work.numbered if isinstance(body, Feedback)]
-        self._commit([*feedback, *outputs])
+        self._books.enter([*feedback, *outputs])
         self.counters.ticks += 1
         if self.last_tick % self._limits.snapshot_every == 0 or work.tick.is_final:
             self._snapshot()
         if work.tick.wants_ack:
             self.acknowledge()
 
-    def _commit(self, messages: Sequence[Message]) -> None:
-        entries: list[LogEntry] = []
-        sending: list[tuple[str, str, bytes]] = []
-        is_known = self._log.next_seq in self._logged
-        for message in messages:
-            if isinstance(message, Transition | Feedback):
-                entry = self._log.add(message)
-                if self._logged.pop(entry.seq, entry.hash) != entry.hash:
-                    raise StoreError(
-                        f"event log: entry {entry.seq} came out differently after the restart; "
-                        "the log belongs to another scenario, seed or version"
-                    )
-                if not is_known:
-                    entries.append(entry)
-            outgoing = self._outgoing.of(message)
-            if outgoing is not None and not is_known:
-                sending.append(outgoing)
-        if not entries and not sending:
-            return
-        self._store.append(entries, sending)
-        self._send(sending)
-        if self._listener is not None:
-            self._listener(entries)
-
-    def _send(self, sending: Sequence[tuple[str, str, bytes]]) -> None:
-        if not sending:
-            return
-        for _, topic, payload in sending:
-            self._transport.publish(topic, payload)
-        self._transport.flush(30.0)
-        self._store.mark_sent([key for key, _, _ in sending])
-
-    def _send_unsent(self) -> None:
-        self._send(self._store.unsent())
-
     # Keeping.
 
     def _snapshot(self) -> None:
+        if self._is_replaying:
+            return
+        log = self._books.log
+        rejected = sorted(self._intake.rejected.items())
         state = _State(
-            seen=self._arrivals.seen,
-            next_seq=self._log.next_seq,
-            last_hash=self._log.last_hash,
-            orders=self._outgoing.orders,
-            published=self._outgoing.published,
-            rejected={reason.value: count for reason, count in sorted(self._intake.rejected.items())},
+            run=self._run,
+            batch=self._batch,
+            arrivals=self._arrivals.kept(),
+            is_over=self.is_over,
+            next_seq=log.next_seq,
+            last_hash=log.last_hash,
+            sent=self._books.outgoing.sent,
+            rejected={reason.value: count for reason, count in rejected},
             stages={name: stage.snapshot() for name, stage in sorted(self._stages.items())},
         )
-        self._store.save_snapshot(self._log.next_seq - 1, pack(_NAME, _VERSION, state))
-        self._journal.restart(self._arrivals.pending())
+        self._store.save_snapshot(log.next_seq - 1, pack(_NAME, _VERSION, state))
+        self._journal.restart()
 
     def _restore(self, snapshot: bytes) -> None:
         state = unpack(snapshot, _NAME, _VERSION, _State)
-        self._arrivals = Arrivals(state.seen)
-        self._log = EventLog(state.next_seq, state.last_hash or FIRST_HASH)
-        self._outgoing = Outgoing(self._city, state.orders, state.published)
+        if state.run != self._run:
+            raise StoreError(
+                f"the store holds the run {state.run!r}, this is {self._run!r}; "
+                "choose another folder or store"
+            )
+        self._arrivals, self._batch = Arrivals(KINDS, state.arrivals), state.batch
+        self._books = self._open_books(EventLog(state.next_seq, state.last_hash), state.sent)
+        self.is_over = state.is_over
         self._intake.rejected = {RejectReason(name): n for name, n in state.rejected.items()}
         for name, stage in self._stages.items():
             stage.restore(state.stages[name])
+
+    def _open_books(self, log: EventLog, sent: Sent) -> Books:
+        outgoing = Outgoing(self._city, sent)
+        return Books(self._store, self._transport, log, outgoing, self._listener)
+
+
+def _messages(bodies: Sequence[Body]) -> list[Message]:
+    """Return bodies as the stages take them: statuses one by one."""
+    messages: list[Message] = []
+    for body in bodies:
+        messages += body if isinstance(body, tuple) else (body,)
+    return messages

@@ -22,8 +22,13 @@ class Router:
             raise ValueError(f"the loop has no stage for {missing}")
         self._steps = [(step, stages[step.name]) for step in steps]
 
-    def run(self, messages: Sequence[Message], now_ms: int) -> list[Message]:
-        """Give `messages` to the stages, let their timers fall due, return all they returned."""
+    def run(
+        self, messages: Sequence[Message], now_ms: int, *, is_time_told: bool = True
+    ) -> list[Message]:
+        """Give `messages` to the stages, let their timers fall due, return all they returned.
+
+        A stage is told the time once a tick: leave it out of a second run at the same moment.
+        """
         waiting: list[list[Message]] = [[] for _ in self._steps]
         for message in messages:
             self._post(message, waiting, None)
@@ -32,7 +37,7 @@ class Router:
             for place, (_, stage) in enumerate(self._steps):
                 batch, waiting[place] = waiting[place], []
                 returned = list(stage.on_batch(batch, now_ms)) if batch else []
-                if number == 0:
+                if number == 0 and is_time_told:
                     returned += stage.on_time(now_ms)
                 for message in returned:
                     self._post(message, waiting, place)

@@ -115,10 +115,14 @@ class RecordingWriter:
         if self._waiting_rows >= self._rows_per_group:
             self._write_group()
 
-    def close(self) -> None:
-        """Write what waits and complete the last part. Closing twice is fine."""
+    def finish_part(self) -> None:
+        """Complete the part that is open, so that a crash cannot lose it."""
         self._write_group()
         self._close_part()
+
+    def close(self) -> None:
+        """Write what waits and complete the last part. Closing twice is fine."""
+        self.finish_part()
 
     def __enter__(self) -> Self:
         return self

@@ -15,6 +15,9 @@ HAZARDS = frozenset(
 )
 """Kinds a platform ought to find; the others are decoys."""
 
+LEAKS = frozenset({TrueKind.BURST, TrueKind.SLOW_LEAK})
+"""Kinds that let water out of a pipe."""
+
 
 @dataclass(frozen=True, slots=True)
 class IncidentPlan:
@@ -39,6 +42,11 @@ class IncidentPlan:
     outflow_m3_h: float = 0.0
     growth_ms: int = 0
     factor: float = 2.0
+
+    def overlaps(self, other: "IncidentPlan") -> bool:
+        """Whether there is a moment at which both are meant to last."""
+        first, second = sorted((self, other), key=lambda plan: plan.onset_ms)
+        return first.duration_ms is None or second.onset_ms < first.onset_ms + first.duration_ms
 
     @property
     def is_hazard(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sensors.ground_truth import TrueKind
 from sensors.levels import Level
-from simulator.incidents.plan import IncidentPlan
+from simulator.incidents.plan import LEAKS, IncidentPlan
 from simulator.physics.base import Disturbance
 
 Schedule = list[tuple[int, Disturbance]]
@@ -24,7 +24,8 @@ def schedule(plan: IncidentPlan) -> Schedule:
     start = _STARTS[plan.kind](plan)
     if plan.duration_ms is None:
         return start
-    return [*start, (plan.duration_ms, _end(plan))]
+    before_end = [step for step in start if step[0] < plan.duration_ms]
+    return [*before_end, (plan.duration_ms, _end(plan))]
 
 
 def severity(plan: IncidentPlan, outflow_m3_h: float) -> Level:
@@ -33,7 +34,7 @@ def severity(plan: IncidentPlan, outflow_m3_h: float) -> Level:
     Incidents without outflow are yellow when they are hazards and blue when they are decoys
     (proposed).
     """
-    if plan.kind in (TrueKind.BURST, TrueKind.SLOW_LEAK):
+    if plan.kind in LEAKS:
         for limit, level in _SEVERITY_M3_H:
             if outflow_m3_h >= limit:
                 return level

@@ -119,5 +119,11 @@ def test_a_factor_names_a_rate(text: str, factor: float) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "-inf", "x", "", "fast", "60xx", "6 0"])
 def test_anything_else_is_no_pace(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^pace .*max,? or a number"):
+    with pytest.raises(ValueError, match=r"^pace .*: use max, or a number above 0"):
         pace_of(text)
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_rate_needs_a_factor_that_time_can_pass_at(factor: float) -> None:
+    with pytest.raises(ValueError, match="must be max or a number above 0, got"):
+        RatePace(factor)

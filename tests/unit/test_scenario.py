@@ -66,7 +66,7 @@ def test_a_scenario_has_defaults_that_work() -> None:
         "senml_json",
         "max",
     )
-    assert scenario.incidents == scenario.faults == ()
+    assert (scenario.incidents, scenario.faults) == ((), ())
     assert (scenario.crews.repair_min, scenario.demand.model) == (120.0, "pda")
 
 
@@ -112,7 +112,7 @@ TOP_LEVEL = [
     ({"seed": "-1"}, ["seed", "greater than or equal to 0", "(got -1)"]),
     ({"codec": "senml_jsn"}, ["codec", "did you mean 'senml_json'?", "'senml_jsn'"]),
     ({"pace": "fast"}, ["pace", "use max, or a number", "'fast'"]),
-    ({"pace": "0"}, ["pace", "above 0", "(got 0)"]),
+    ({"pace": "0"}, ["pace", "use max, or a number above 0", "(got 0)"]),
     ({"demand": "{noise: .nan}"}, ["demand.noise", "nan"]),
     ({"demand": "{modle: pda}"}, ["demand.modle", "did you mean 'model'?"]),
     ({"crews": "{repair_mn: 5}"}, ["crews.repair_mn", "did you mean 'repair_min'?"]),

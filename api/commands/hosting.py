@@ -1,0 +1,159 @@
+"""Carries out `tocsin run`: plans, shows the run while it goes, prints what it came to."""
+
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from api.commands.checks import check_broker_url, checked_pace
+from api.commands.errors import FAILED, INTERRUPTED, say
+from api.commands.live import view_for
+from api.commands.stopping import Stop, stop_on_signals
+from api.library import find_scenario
+from api.plan import RunPlan, plan_run
+from api.results import RunResult
+from api.session import RunSession, refuse_used_folder
+from api.settings import Settings
+from api.telling import city_time
+from sensors.errors import TransportError
+from simulator.clock import MaxPace, RatePace
+
+_SCORES = (
+    ("POD", "pod", ""),
+    ("FAR ratio", "far_ratio", ""),
+    ("CSI", "csi", ""),
+    ("detection delay", "detection_delay_min", " min"),
+    ("lead time", "lead_time_min", " min"),
+    ("location error", "location_error_m", " m"),
+    ("", "location_error_pipes", " pipes off"),
+    ("timeliness", "timeliness", ""),
+)
+"""Scores as they are shown: title, key in the summary, unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How the halves shall talk: `memory` or `mqtt`, and the broker if not the embedded one."""
+
+    transport: str
+    broker: str | None
+
+
+def host_run(
+    scenario: str,
+    *,
+    pace: str | None,
+    wire: Wire,
+    out: Path | None,
+    is_json: bool,
+    seed: int | None = None,
+    city: Path | None = None,
+    name: str = "",
+) -> int:
+    """Run a scenario to its end, or until somebody stops it, and return the exit code."""
+    file = find_scenario(scenario)
+    strategy = checked_pace(pace or file.scenario.pace)
+    check_broker_url(wire.broker)
+    folder = out or new_folder(name or file.scenario.name)
+    refuse_used_folder(folder)
+    plan = plan_run(file.scenario, file.path, seed=seed, city_folder=city)
+    console = Console(stderr=is_json)
+    with stop_on_signals() as stop:
+        result, failure = _carry_out(plan, folder, strategy, wire, console, stop, is_json=is_json)
+    if is_json:
+        sys.stdout.write(result.to_json() + "\n")
+    else:
+        print_result(console, result)
+    if failure:
+        return say(f"{failure}\nwhat was recorded until then is in {folder}", FAILED)
+    if result.summary["complete"]:
+        return 0
+    when = city_time(plan.scenario.start_ms + result.event_ms, plan.scenario.utc_offset_ms)
+    return say(f"interrupted at {when}; what was recorded is in {folder}", INTERRUPTED)
+
+
+def _carry_out(
+    plan: RunPlan,
+    folder: Path,
+    pace: MaxPace | RatePace,
+    wire: Wire,
+    console: Console,
+    stop: Stop,
+    *,
+    is_json: bool,
+) -> tuple[RunResult, str]:
+    """Return what a run came to, and why it failed (empty when it did not)."""
+    view, failure = view_for(plan, console, is_json=is_json), ""
+    settings = Settings()
+    with RunSession(
+        plan,
+        folder,
+        transport=wire.transport,
+        broker=wire.broker,
+        pace=pace,
+        nats_server=settings.nats_server,
+        store_url=settings.store,
+        listener=view.entries,
+        sleep=stop.wait,
+    ) as session:
+        try:
+            with view, suppress(KeyboardInterrupt):
+                while not (session.is_over or stop.is_asked):
+                    session.step()
+                    view.tick(session.now_ms, session.world.true_values)
+        except TransportError as error:
+            failure = str(error)
+        return session.finish(failure), failure
+
+
+def print_result(console: Console, result: RunResult) -> None:
+    """Print the outcome of a run for people."""
+    summary = result.summary
+    incidents, scores, readings = (summary[key] for key in ("incidents", "evaluation", "readings"))
+    if incidents["found"] is None:
+        head = f"stopped before the end and not scored; true incidents so far: {incidents['true']}"
+    else:
+        head = (
+            f"{incidents['found']} of {incidents['true']} incidents found, "
+            f"{incidents['false']} false, {incidents['missed']} missed"
+        )
+    shown = [
+        f"{title} {scores[key]:.3g}{unit}".lstrip()
+        for title, key, unit in _SCORES
+        if scores[key] is not None
+    ]
+    lines = [
+        Text(head, style="bold"),
+        Text(" · ".join(shown) or "nothing to score"),
+        Text(
+            f"readings: {readings['published']:,} published, {readings['received']:,} received, "
+            f"{readings['lost']:,} declared lost, {readings['duplicate']:,} duplicate, "
+            f"{readings['rejected']:,} rejected"
+        ),
+        Text(
+            f"{summary['pace']['actual']:,.0f}× real time (asked: {summary['pace']['asked']}), "
+            f"{summary['wall_s']:.1f} s; water balance closes within "
+            f"{summary['water_balance']['error_share']:.2%}"
+        ),
+        Text(f"recording: {summary['out']}  hash {summary['recording_hash'][:16]}"),
+    ]
+    if result.report is not None:
+        lines.append(Text(f"report:    {result.report}", style="bold"))
+    console.print()
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def new_folder(name: str) -> Path:
+    """Return a folder for a new run under the runs folder, named by scenario and wall time."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder = Settings().runs / f"{name}-{stamp}"
+    number = 1
+    while folder.exists():
+        number += 1
+        folder = Settings().runs / f"{name}-{stamp}-{number}"
+    return folder
