@@ -36,10 +36,8 @@ def _alarm(data: _Data) -> str | None:
     if data["state"] not in ("raised", "cleared"):
         return None
     value = "" if data["value"] is None else f" {data['value']:.3g} {data['unit']}".rstrip()
-    return (
-        f"alarm {data['state']}: {data['device']} {data['quantity']}{value}, level {level_text(data['level'])} "
-        f"({data['rule']})"
-    )
+    what = f"{data['device']} {data['quantity']}{value}"
+    return f"alarm {data['state']}: {what}, level {level_text(data['level'])} ({data['rule']})"
 
 
 def _health(data: _Data) -> str:

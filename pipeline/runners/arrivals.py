@@ -5,7 +5,7 @@ when everything its clock message counted is there. Numbers make repetition harm
 message that cannot be true is refused; of several for one tick the first that is whole counts.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from sensors.codecs import MAX_FUTURE_MS
@@ -17,6 +17,8 @@ LONGEST_TICK_MS = 3_600_000
 """A clock cannot advance further in one tick (scenarios allow ticks of up to an hour)."""
 MOST_A_TICK = 1_000_000
 """A tick cannot count more new frames, or numbered messages of a kind."""
+MOST_TICKS_AHEAD = 10_000_000
+"""A clock cannot be further ahead of the last tick (minutes: 19 years)."""
 MOST_TICKS_HELD = 100_000
 """Ticks beyond the next one that are held; the furthest gives way."""
 _MOST_CLAIMS = 4
@@ -47,6 +49,7 @@ class Kept:
         last_tick: Number of the last tick worked on.
         last_tick_ms: Its event time.
         frames_done: Frames it counted.
+        is_certain: Whether it was whole; the count of one that was not may be anything.
         numbers_done: Kind → highest number that is worked on or given up.
         frames: Frames that wait, in the order they came within a sending time.
         numbered: Kind → number → message that waits.
@@ -56,6 +59,7 @@ class Kept:
     last_tick: int = 0
     last_tick_ms: int = 0
     frames_done: int = 0
+    is_certain: bool = True
     numbers_done: dict[str, int] = field(default_factory=dict)
     frames: list[Frame] = field(default_factory=list)
     numbered: dict[str, dict[int, bytes]] = field(default_factory=dict)
@@ -72,7 +76,7 @@ class Arrivals:
         """
         kept = kept or Kept()
         self.last_tick, self.last_tick_ms = kept.last_tick, kept.last_tick_ms
-        self._frames_done = kept.frames_done
+        self._frames_done, self._is_certain = kept.frames_done, kept.is_certain
         self._numbers_done = {kind: kept.numbers_done.get(kind, 0) for kind in kinds}
         self._frames: dict[int, list[Frame]] = {}
         self._counted: dict[int, set[FrameId]] = {}
@@ -89,6 +93,7 @@ class Arrivals:
             self.last_tick,
             self.last_tick_ms,
             self._frames_done,
+            self._is_certain,
             dict(self._numbers_done),
             [frame for _, frames in sorted(self._frames.items()) for frame in frames],
             {kind: dict(sorted(waiting.items())) for kind, waiting in self._numbered.items()},
@@ -130,6 +135,8 @@ class Arrivals:
         reason = self._doubt(tick)
         if reason is not None:
             raise FrameError(reason, f"clock tick {tick.tick} after {self.last_tick}")
+        counts = {kind: tick.messages.get(kind, 0) for kind in self._numbers_done}
+        tick = replace(tick, messages=counts)
         claims = self._ticks.setdefault(tick.tick, [])
         if tick not in claims:
             if len(claims) == _MOST_CLAIMS:
@@ -150,9 +157,7 @@ class Arrivals:
         claims = [tick for tick in self._claims(self.last_tick + 1) if self._missing(tick) == 0]
         if claims:
             return self._take(claims[0])
-        if not is_forced:
-            return None
-        number = self._forceable()
+        number = self._forceable() if is_forced else None
         return None if number is None else self._take(self._claims(number)[0])
 
     def stuck_at(self) -> tuple[int, int] | None:
@@ -176,7 +181,7 @@ class Arrivals:
         here = self._frames_done + self._frames_of(tick)
         parts = [f"tick {number}: frames {here} of {tick.frames}"]
         for kind, done in sorted(self._numbers_done.items()):
-            wanted = tick.messages.get(kind, 0)
+            wanted = tick.messages[kind]
             parts.append(f"{kind} {done + len(self._ready(kind, wanted))} of {wanted}")
         return ", ".join(parts)
 
@@ -188,7 +193,7 @@ class Arrivals:
     def _doubt(self, tick: ClockTick) -> RejectReason | None:
         """Return why a tick cannot follow the last one, None when it can."""
         ahead = tick.tick - self.last_tick
-        if ahead <= 0:
+        if not 0 < ahead <= MOST_TICKS_AHEAD:
             return RejectReason.BAD_VALUE
         if not 0 < tick.time_ms - self.last_tick_ms <= ahead * LONGEST_TICK_MS:
             return RejectReason.BAD_TIME
@@ -196,7 +201,8 @@ class Arrivals:
         counts += [(tick.messages.get(kind, 0), n) for kind, n in self._numbers_done.items()]
         if any(not 0 <= count <= done + ahead * MOST_A_TICK for count, done in counts):
             return RejectReason.BAD_VALUE
-        return None
+        is_less = self._is_certain and tick.frames < self._frames_done
+        return RejectReason.BAD_VALUE if is_less else None
 
     def _claims(self, number: int) -> list[ClockTick]:
         return [tick for tick in self._ticks.get(number, ()) if self._doubt(tick) is None]
@@ -212,7 +218,7 @@ class Arrivals:
     def _missing(self, tick: ClockTick) -> int:
         missing = max(0, tick.frames - self._frames_done - self._frames_of(tick))
         for kind, done in self._numbers_done.items():
-            wanted = tick.messages.get(kind, 0)
+            wanted = tick.messages[kind]
             here = sum(number <= wanted for number in self._numbered[kind])
             missing += max(0, wanted - done) - here
         return missing
@@ -225,11 +231,12 @@ class Arrivals:
         return sorted(number for number in self._numbered[kind] if number <= wanted)
 
     def _take(self, tick: ClockTick) -> TickWork:
+        self._is_certain = self._missing(tick) == 0
         times = sorted(sent_ms for sent_ms in self._frames if sent_ms <= tick.time_ms)
         frames = [frame for sent_ms in times for frame in self._frames.pop(sent_ms)]
         numbered: list[tuple[str, bytes]] = []
         for kind, done in sorted(self._numbers_done.items()):
-            wanted = tick.messages.get(kind, 0)
+            wanted = tick.messages[kind]
             waiting = self._numbered[kind]
             numbered += [(kind, waiting.pop(number)) for number in self._ready(kind, wanted)]
             self._numbers_done[kind] = max(done, wanted)

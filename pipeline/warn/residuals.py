@@ -37,6 +37,8 @@ class ResidualLimits:
         clip_sigmas: A single sample moves bias and spread by no more than this.
         settle_ms: Nothing is scored for so long after pumps switched: the network is on its
             way, and devices were sampled on either side of it.
+        reach_ms: Samples further than this from the moment the model was asked about are not
+            scored: a batch that comes hours late tells of other hours of the day.
     """
 
     renew_ms: int = 300_000
@@ -45,6 +47,7 @@ class ResidualLimits:
     floor_sigmas: float = 1.5
     clip_sigmas: float = 3.0
     settle_ms: int = 6 * 60_000
+    reach_ms: int = 15 * 60_000
 
 
 @dataclass(slots=True)
@@ -140,9 +143,9 @@ class Residuals:
         """Return a score for each sample, NaN where there is none, and learn from the samples."""
         state, limits = self.state, self._limits
         regime = state.regime
-        is_fit = np.isfinite(state.expected[device]) & (
-            time_ms >= state.switched_ms + limits.settle_ms
-        )
+        is_fit = np.isfinite(state.expected[device]) & np.isfinite(value)
+        is_fit &= time_ms >= state.switched_ms + limits.settle_ms
+        is_fit &= np.abs(time_ms - state.asked_ms) <= limits.reach_ms
         rows = device[is_fit]
         residual = state.expected[rows] - value[is_fit]
         count = state.count[regime, rows]

@@ -89,6 +89,7 @@ class SenmlJsonCodec:
         self._number = registry.number
         kinds = {quantity.name: code for code, quantity in enumerate(_QUANTITIES)}
         codes = [kinds[name] for name in registry.texts("quantity")]
+        self._codes = codes
         self._kind = np.array(codes, dtype=np.int8)
         self._divisors = {unit: _divisors(unit) for one in _QUANTITIES for unit in one.accepted}
         self._no_unit: Floats = np.full(len(_QUANTITIES), math.nan)
@@ -161,14 +162,17 @@ class SenmlJsonCodec:
         seconds = head.bt + np.array([head.t, *[row.t for row in rows]])
         if device.min() < 0 or not seconds.min() >= RELATIVE_BELOW_S:
             return None
-        divisor = self._divisor_of(head, rows, device)
+        divisor = self._only_divisor(head, numbers)
+        if divisor is None:
+            divisor = self._divisor_of(head, rows, device)
         with np.errstate(over="ignore"):
             value = np.array([head.v, *[row.v for row in rows]]) / divisor + 0.0
             time_ms = np.rint(seconds * 1000.0)
-        unit_refusal = (RejectReason.WRONG_UNIT, np.isnan(divisor))
+        wrong = np.isnan(divisor)
+        refusals = ((RejectReason.WRONG_UNIT, wrong),) if wrong.any() else ()
         id_ = frame_id(head.gw, head.boot, head.seq)
         sent_ms = whole(head.st, "st")
-        return screened(id_, sent_ms, device, time_ms, value, now_ms, (unit_refusal,))
+        return screened(id_, sent_ms, device, time_ms, value, now_ms, refusals)
 
     def decode_any(self, payload: bytes, now_ms: int) -> Decoded:
         """Decode any pack by the full rules of RFC 8428.
@@ -198,6 +202,21 @@ class SenmlJsonCodec:
             (RejectReason.WRONG_UNIT, np.isnan(divisor)),
         )
         return screened(id_, sent_ms, device, time_ms, value, now_ms, refusals)
+
+    def _only_divisor(self, head: _Head, numbers: list[int]) -> Floats | None:
+        """Return the divisor when all readings share one, which most gateways' do; else None.
+
+        Looked up without fancy indexing: that lets the network thread in, and for a frame of
+        one reading the way back to the interpreter costs more than all the rest.
+        """
+        if head.bu is None or (head.u is not None and head.u != head.bu):
+            return None
+        codes = self._codes
+        kind = codes[numbers[0]]
+        if any(codes[number] != kind for number in numbers):
+            return None
+        divisors = self._divisors.get(head.bu, self._no_unit)
+        return divisors[kind : kind + 1] if not math.isnan(divisors[kind]) else None
 
     def _divisor_of(self, head: _Head, rows: list[_Row] | list[_UnitRow], device: Int32s) -> Floats:
         """Return what each wire value is divided by; NaN where the unit is refused."""

@@ -53,20 +53,22 @@ def _tocsin(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def _entries_of(file: Path, kind: str) -> int:
+def _kinds(file: Path) -> list[str]:
+    """Return the kinds of the log's entries so far."""
     if not file.exists():
-        return 0
+        return []
     store = SqlStore(sqlite_url(file))
-    count = sum(entry.kind == kind for entry in store.entries())
+    kinds = [entry.kind for entry in store.entries()]
     store.close()
-    return count
+    return kinds
 
 
-def _until(condition: object, timeout_s: float = 60.0) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
+def _wait_until_at_work(log: Path, kind: str, known: int, process: subprocess.Popen[str]) -> None:
+    """Wait until a process has added to the `known` entries, and one of `kind` is there."""
+    deadline = time.monotonic() + 60.0
+    while kind not in (kinds := _kinds(log)) or len(kinds) <= known:
+        assert process.poll() is None, "the platform ended by itself"
+        assert time.monotonic() < deadline, f"no {kind} in time"
         time.sleep(0.02)  # another process is at work; there is nothing to be notified by
 
 
@@ -79,13 +81,15 @@ def test_platform_killed_three_times_writes_the_same_log(tmp_path: Path) -> None
         common = ("--broker", broker.url, "--json")
         scenario = str(SCENARIO)
         with _tocsin(
-            "simulate", scenario, *common, "--out", str(world), "--pace", "1800"
+            "simulate", scenario, *common, "--out", str(world), "--pace", "3600"
         ) as simulate:
             for moment in ("Alarm", "Dispatch", "Feedback"):
+                known = len(_kinds(log))
                 with _tocsin("pipeline", scenario, *common, "--out", str(platform)) as victim:
-                    _until(lambda moment=moment: _entries_of(log, moment) > 0)
+                    _wait_until_at_work(log, moment, known, victim)
                     victim.send_signal(signal.SIGKILL)
-                    victim.wait(10)
+                    assert victim.wait(10) == -signal.SIGKILL
+                    assert simulate.poll() is None
             with _tocsin("pipeline", scenario, *common, "--out", str(platform)) as last:
                 output, _ = last.communicate(timeout=120)
                 assert last.returncode == 0
@@ -99,6 +103,7 @@ def test_platform_killed_three_times_writes_the_same_log(tmp_path: Path) -> None
     assert entries[-1].hash == expected_hash
     assert summary["events_hash"] == expected_hash
     assert not unsent
-    keys = [(entry.kind, entry.subject, entry.time_ms, entry.reason) for entry in entries]
-    orders = [key for key in keys if key[0] == "Dispatch"]
+    decisions = [entry.data["order"] for entry in entries if entry.kind == "Dispatch"]
+    orders = [order["id"] for order in decisions if order is not None]
+    assert orders
     assert len(orders) == len(set(orders))

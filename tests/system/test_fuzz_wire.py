@@ -84,7 +84,7 @@ def bad_reading(story: WireStory, tick: int, draw: Draw) -> Junk:
     pack = json.loads(payload)
     head = {"gw": pack[0]["gw"], "boot": 2**40, "seq": draw(st.integers(0, 2**53 - 1))}
     head["st"] = decode(story.ticks[tick - 1][-1][1], ClockTick).time_ms
-    name, unit = pack[0]["bn"] + pack[0].get("n", ""), pack[0].get("bu") or pack[0].get("u")
+    name, unit = pack[0].get("bn", "") + pack[0].get("n", ""), pack[0].get("bu") or pack[0].get("u")
     good = {**head, "n": name, "u": unit, "t": head["st"] / 1000, "v": 0.3}
     change, reason = draw(
         st.sampled_from(
@@ -135,8 +135,10 @@ def absurd_clock(story: WireStory, tick: int, draw: Draw) -> Junk:
     forged, reasons = draw(
         st.sampled_from(
             [
-                (ClockTick(10**12, 10**16, 0), ("bad_time",)),
-                (ClockTick(10**30, 10**30, 10**30), ("bad_time",)),
+                (ClockTick(10**12, real.time_ms, 0), ("bad_value",)),
+                (ClockTick(10**30, 10**30, 10**30), ("bad_value",)),
+                (ClockTick(tick + 50, 10**30, 0), ("bad_time",)),
+                (ClockTick(tick, real.time_ms + 1, 10**30), ("bad_value",)),
                 (ClockTick(-5, real.time_ms, 0), ("bad_value",)),
                 (ClockTick(tick, last_ms, real.frames, counts), ("bad_time",)),
                 (ClockTick(tick, 0, real.frames, counts), ("bad_time",)),
@@ -145,8 +147,9 @@ def absurd_clock(story: WireStory, tick: int, draw: Draw) -> Junk:
                 (ClockTick(tick, real.time_ms, -1, counts), ("bad_value",)),
                 (ClockTick(tick, real.time_ms, 0, {"state": 10**9}), ("bad_value",)),
                 (ClockTick(tick, real.time_ms, real.frames + 99_999, counts), ()),
-                (ClockTick(tick, real.time_ms, real.frames + 1, counts, is_final=True), ()),
-                (ClockTick(10**12, real.time_ms + HOUR_MS, 10**6, is_final=True), ()),
+                (ClockTick(tick, real.time_ms, real.frames + 99_999, counts, is_final=True), ()),
+                (ClockTick(10**6, real.time_ms + HOUR_MS, 10**6, is_final=True), ()),
+                (ClockTick(tick + 9, real.time_ms + 9, 10**6, {"gossip": 10**30}), ()),
                 (ClockTick(tick + 50, real.time_ms + HOUR_MS, real.frames, counts), ()),
             ]
         )
@@ -178,7 +181,8 @@ def bad_body(story: WireStory, tick: int, draw: Draw) -> Junk:
     topic, payload = draw(st.sampled_from(story.numbered))
     sent = json.loads(payload)
     body = sent["body"][0] if isinstance(sent["body"], list) else sent["body"]
-    key = draw(st.sampled_from([one for one in sorted(body) if body[one] is not None]))
+    keys = [one for one in sorted(body) if body[one] is not None and one != "detectable_ms"]
+    key = draw(st.sampled_from(keys))
     wrong: Any = draw(st.sampled_from([{"a": [1]}, [None], "\0" if key == "id" else {}]))
     changed = {**body, key: wrong}
     forged = {"n": sent["n"], "body": [changed] if isinstance(sent["body"], list) else changed}

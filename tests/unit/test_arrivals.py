@@ -33,7 +33,8 @@ def frame(seq: int, tick: int, gateway: str = "g-D01") -> Frame:
 
 
 def clock(tick: int, frames: int = 0, **messages: int) -> ClockTick:
-    return ClockTick(tick, at(tick), frames, messages)
+    counts = dict.fromkeys(KINDS, 0) | messages
+    return ClockTick(tick, at(tick), frames, counts)
 
 
 def give(arrivals: Arrivals, arrival: Arrival) -> None:
@@ -242,7 +243,10 @@ def test_a_tick_that_was_done_is_told_from_a_new_one() -> None:
         (ClockTick(3, at(2), 0), RejectReason.BAD_TIME),
         (ClockTick(3, at(1), 0), RejectReason.BAD_TIME),
         (ClockTick(3, at(2) + LONGEST_TICK_MS + 1, 0), RejectReason.BAD_TIME),
-        (ClockTick(10**12, 10**30, 0), RejectReason.BAD_TIME),
+        (ClockTick(10**12, at(3), 0), RejectReason.BAD_VALUE),
+        (ClockTick(10**30, 10**30, 10**30), RejectReason.BAD_VALUE),
+        (ClockTick(500, 10**30, 0), RejectReason.BAD_TIME),
+        (ClockTick(500, at(3), 10**30), RejectReason.BAD_VALUE),
         (ClockTick(3, -(10**30), 0), RejectReason.BAD_TIME),
         (ClockTick(3, at(3), 10**9), RejectReason.BAD_VALUE),
         (ClockTick(3, at(3), -1), RejectReason.BAD_VALUE),
@@ -263,11 +267,35 @@ def test_a_clock_that_cannot_be_true_is_refused(tick: ClockTick, reason: RejectR
 
 def test_a_lone_tick_far_ahead_does_not_stop_the_clock() -> None:
     arrivals = new_arrivals()
-    arrivals.clock(ClockTick(10**12, at(500), 0))
+    arrivals.clock(ClockTick(10**6, at(500), 0))
     for number in range(1, 4):
         arrivals.clock(clock(number))
         assert [work.tick.tick for work in drain(arrivals)] == [number]
         assert arrivals.next_tick(is_forced=True) is None
+
+
+def test_a_count_of_frames_never_goes_down() -> None:
+    arrivals = new_arrivals()
+    arrivals.frame(frame(0, 1))
+    arrivals.clock(clock(1, 1))
+    arrivals.clock(clock(2, 0))
+    assert [work.tick.tick for work in drain(arrivals)] == [1]
+    with pytest.raises(FrameError):
+        arrivals.clock(clock(2, 0))
+    arrivals.clock(clock(2, 1))
+    assert [(work.tick.frames, work.refused) for work in drain(arrivals)] == [(1, 1)]
+
+
+def test_a_false_count_that_was_forced_does_not_last() -> None:
+    arrivals = new_arrivals()
+    arrivals.clock(clock(1, 999))
+    assert arrivals.next_tick(is_forced=True) is not None
+    for number in (2, 3):
+        arrivals.frame(frame(number, number))
+        arrivals.clock(clock(number, number))
+        assert [work.tick.tick for work in drain(arrivals)] == [number]
+    arrivals.clock(clock(4, 4))
+    assert drain(arrivals) == []
 
 
 def test_of_two_clock_messages_for_one_tick_the_whole_one_counts() -> None:
@@ -291,7 +319,8 @@ def test_only_a_few_contradicting_clock_messages_are_held() -> None:
 
 def test_counts_of_unknown_kinds_are_ignored() -> None:
     arrivals = new_arrivals()
-    arrivals.clock(clock(1, 0, gossip=10**12))
+    arrivals.clock(clock(1, 0, gossip=10**30))
+    assert pack("kept", 1, arrivals.kept())
     assert arrivals.next_tick() is not None
 
 

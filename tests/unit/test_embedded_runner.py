@@ -275,7 +275,7 @@ def test_rejections_are_counted_once_across_a_restart(make_bench: MakeBench) -> 
         "unknown_device": 1,
         "unknown_codec": 1,
         "bad_topic": 1,
-        "bad_time": 1,
+        "bad_value": 1,
     }
     for restarts in range(3):
         assert _rejected(runner) == expected, f"after {restarts} restarts"
