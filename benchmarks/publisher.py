@@ -22,7 +22,7 @@ from sensors.transports.topics import PlatformKind, TelemetryKind
 
 CITY = "bench"
 TICK_S, TICK_MS = 0.02, 20
-_ALARMS = 400
+_ALARMS, _ROUNDS = 400, 7
 
 
 class Gateways:
@@ -33,8 +33,11 @@ class Gateways:
         self.codec = codec_named(codec, self.registry)
         self.per_frame, self.devices = per_frame, devices
         self._random = np.random.Generator(np.random.Philox(7))
-        self._level = self._random.uniform(0.25, 0.38, devices)
-        self._noise = self._random.normal(0.0, 0.001, 4 * per_frame + devices)
+        level = self._random.uniform(0.25, 0.38, devices)
+        noise = self._random.normal(0.0, 0.001, (_ROUNDS, devices))
+        self._values = np.round(level + noise, 3)
+        self._numbers = np.arange(devices, dtype=np.int32)
+        self._quality = np.zeros(per_frame, np.uint16)
         gateways = devices // per_frame
         areas = self.registry.texts("area")
         self._topics = [
@@ -56,13 +59,13 @@ class Gateways:
         """Return topic, payload and first device of the `number`-th frame."""
         gateway, seq = number % self.gateways, number // self.gateways
         first = gateway * self.per_frame
-        rows = np.arange(first, first + self.per_frame)
-        shift = number % (3 * self.per_frame)
-        value = np.round(self._level[rows] + self._noise[shift : shift + self.per_frame], 3)
-        times = np.full(self.per_frame, sent_ms - 1)
+        part = slice(first, first + self.per_frame)
+        rows, value = self._numbers[part], self._values[seq % _ROUNDS, part]
+        times = np.full(self.per_frame, sent_ms - 1, dtype=np.int64)
         if low:  # two samples of the first device below the orange limit: an alarm at once
+            rows, value = rows.copy(), value.copy()
             rows[1], times[0], value[:2] = rows[0], sent_ms - 2, 0.09
-        batch = ReadingBatch.of(rows, times, value)
+        batch = ReadingBatch(rows, times, value, self._quality)
         payload = self.codec.encode(Frame(FrameId(f"g{gateway:04d}", 1, seq), sent_ms, batch))
         return self._topics[gateway], payload, self.registry.ids[first]
 

@@ -15,6 +15,7 @@ _SIZES = struct.Struct("<II")
 _SUM = struct.Struct("<I")
 _HEAD_BYTES = _SIZES.size + _SUM.size
 _TEXT = ("utf-8", "surrogatepass")
+_MOST_PARTS = 1024  # IOV_MAX of Linux
 
 
 class InboxJournal:
@@ -55,7 +56,7 @@ class InboxJournal:
             sizes = _SIZES.pack(len(name), len(payload))
             checksum = zlib.crc32(payload, zlib.crc32(name, zlib.crc32(sizes)))
             parts += [sizes, _SUM.pack(checksum), name, payload]
-        _write_all(handle, b"".join(parts))
+        _write_all(handle, parts)
         if self._is_durable:
             os.fsync(handle)
 
@@ -75,7 +76,12 @@ def _records(data: bytes) -> Iterator[tuple[tuple[str, bytes], int]]:
         place = end
 
 
-def _write_all(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
+def _write_all(handle: int, parts: Sequence[bytes]) -> None:
+    """Write parts one after another without copying them together first."""
+    for first in range(0, len(parts), _MOST_PARTS):
+        chunk = parts[first : first + _MOST_PARTS]
+        written = os.writev(handle, chunk)
+        if written < sum(map(len, chunk)):
+            left = memoryview(b"".join(chunk))[written:]
+            while left:
+                left = left[os.write(handle, left) :]

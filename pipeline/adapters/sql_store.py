@@ -1,18 +1,21 @@
 """The event log, snapshots and outbox in a relational database: SQLite, or any by URL."""
 
 import sqlite3
+import struct
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import sqlalchemy as sa
 
 from pipeline.errors import StoreError
 from pipeline.ports import LogEntry
 
 _WAL_TRIES, _WAL_PAUSE_S = 250, 0.02
+_SIZE = struct.Struct("<Q")
 
 _META = sa.MetaData()
 
@@ -150,18 +153,32 @@ class SqlStore:
         """Keep `state` as the newest snapshot; it holds all effects up to log entry `seq`."""
         with self._connection.begin():
             self._connection.execute(sa.delete(_SNAPSHOT))
-            self._connection.execute(sa.insert(_SNAPSHOT), {"id": 1, "seq": seq, "state": state})
+            row = {"id": 1, "seq": seq, "state": _packed(state)}
+            self._connection.execute(sa.insert(_SNAPSHOT), row)
 
     def snapshot(self) -> tuple[int, bytes] | None:
         """Return the newest snapshot as (seq, state), None when there is none."""
         with self._connection.begin():
             row = self._connection.execute(sa.select(_SNAPSHOT.c.seq, _SNAPSHOT.c.state)).first()
-        return None if row is None else (int(row[0]), bytes(row[1]))
+        return None if row is None else (int(row[0]), _unpacked(bytes(row[1])))
 
     def close(self) -> None:
         """Release the database."""
         self._connection.close()
         self._engine.dispose()
+
+
+def _packed(state: bytes) -> bytes:
+    """Return a state compressed: most of what stages keep of a large fleet repeats itself."""
+    return _SIZE.pack(len(state)) + pa.compress(state, codec="lz4", asbytes=True)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    (size,) = _SIZE.unpack_from(packed)
+    try:
+        return bytes(pa.decompress(packed[_SIZE.size :], size, codec="lz4", asbytes=True))
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(f"the snapshot in the store is damaged: {error}") from error
 
 
 def _sqlite_pragmas(is_durable: bool) -> Any:

@@ -127,7 +127,7 @@ class EmbeddedRunner:
         self._books = self._open_books(EventLog(), Sent())
         self._topics: dict[str, topics.TelemetryTopic] = {}
         self._kinds = {topics.feedback_topic(city): "feedback", topics.truth_topic(city): "truth"}
-        self._batch, self._is_replaying = 0, False
+        self._batch, self._kept_batch, self._is_replaying = 0, -1, False
         self._stuck_at: tuple[int, int] | None = None
         self._stuck_since_s = 0.0
         self.counters = Counters()
@@ -203,7 +203,8 @@ class EmbeddedRunner:
 
     def close(self) -> None:
         """Keep a last snapshot and release store and journal; the transport is the caller's."""
-        self._snapshot()
+        if self._batch != self._kept_batch:
+            self._snapshot()
         self._journal.close()
         self._store.close()
 
@@ -327,6 +328,7 @@ class EmbeddedRunner:
         )
         self._store.save_snapshot(log.next_seq - 1, pack(_NAME, _VERSION, state))
         self._journal.restart()
+        self._kept_batch = self._batch
 
     def _restore(self, snapshot: bytes) -> None:
         state = unpack(snapshot, _NAME, _VERSION, _State)

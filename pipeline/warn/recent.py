@@ -60,7 +60,11 @@ class Recent:
             row, time_ms, value = row[is_due], time_ms[is_due], value[is_due]
         head = self.head[row]
         self.time_ms[head, row] = time_ms
+        highest = self.highest[row]
+        gone = np.flatnonzero(self.value[head, row] >= highest)
         self.value[head, row] = value
         self.head[row] = (head + 1) % CELLS
         self.newest_ms[row] = time_ms
-        self.highest[row] = self.value[:, row].max(axis=0)
+        highest = np.maximum(highest, value)
+        highest[gone] = self.value[:, row[gone]].max(axis=0)
+        self.highest[row] = highest

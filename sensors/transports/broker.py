@@ -23,8 +23,9 @@ from typing import Self
 from sensors.errors import BrokerError
 from sensors.transports import MAX_MESSAGE_BYTES
 
-ACK_WAIT_S = 2
-"""Seconds after which the broker delivers an unacknowledged message again."""
+ACK_WAIT_S = 10
+"""Seconds after which the broker delivers an unacknowledged message again, also to a client that
+came back. A client that works on a long backlog must acknowledge it within this time."""
 
 MAX_ACK_PENDING = 8_000
 """Unacknowledged messages a subscription may have. NATS allows 65535 for all subscriptions of a
@@ -59,6 +60,7 @@ class EmbeddedBroker:
         binary: The `nats-server` program; found in the environment when None.
         host: Address to listen on; loopback unless other machines shall connect.
         port: MQTT port; 0 lets the system choose a free one, which later starts keep.
+        ack_wait_s: Seconds after which an unacknowledged message is delivered again.
     """
 
     def __init__(
@@ -68,10 +70,12 @@ class EmbeddedBroker:
         binary: Path | str | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        ack_wait_s: int = ACK_WAIT_S,
     ) -> None:
         self.host = host
         self.port = port
         self._binary = binary
+        self._ack_wait_s = ack_wait_s
         self._given_store = store
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -198,7 +202,7 @@ jetstream {{ store_dir: {store}, sync_interval: "1s" }}
 mqtt {{
   host: {host}
   port: {self.port or -1}
-  ack_wait: "{ACK_WAIT_S}s"
+  ack_wait: "{self._ack_wait_s}s"
   max_ack_pending: {MAX_ACK_PENDING}
 }}
 """

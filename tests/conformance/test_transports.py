@@ -20,7 +20,7 @@ QUIET_S = 0.2
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[EmbeddedBroker]:
-    with EmbeddedBroker() as running:
+    with EmbeddedBroker(ack_wait_s=1) as running:
         yield running
 
 

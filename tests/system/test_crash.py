@@ -77,7 +77,7 @@ def test_platform_killed_three_times_writes_the_same_log(tmp_path: Path) -> None
     expected_hash, expected_count = _undisturbed(tmp_path / "undisturbed")
     world, platform = tmp_path / "world", tmp_path / "platform"
     log = platform / "loop.sqlite"
-    with EmbeddedBroker() as broker:
+    with EmbeddedBroker(ack_wait_s=1) as broker:
         common = ("--broker", broker.url, "--json")
         scenario = str(SCENARIO)
         with _tocsin(

@@ -61,7 +61,7 @@ def receive(client: MqttTransport, count: int) -> list[Envelope]:
 
 
 def test_a_session_goes_on_by_itself_after_the_broker_was_killed(tmp_path: Path) -> None:
-    with EmbeddedBroker(tmp_path) as broker:
+    with EmbeddedBroker(tmp_path, ack_wait_s=1) as broker:
         receiver = MqttTransport(broker.url, "platform")
         receiver.subscribe(["t"])
         sender = MqttTransport(broker.url, "world")
@@ -87,7 +87,7 @@ def test_a_session_goes_on_by_itself_after_the_broker_was_killed(tmp_path: Path)
 def test_an_acknowledgement_of_an_earlier_connection_is_not_sent_on_a_later_one(
     tmp_path: Path,
 ) -> None:
-    with EmbeddedBroker(tmp_path) as broker:
+    with EmbeddedBroker(tmp_path, ack_wait_s=1) as broker:
         receiver = MqttTransport(broker.url, "platform")
         receiver.subscribe(["t"])
         sender = MqttTransport(broker.url, "world")
