@@ -60,6 +60,7 @@ class WorldWire:
         self._orders_whole = 0
         self._orders_ahead: set[int] = set()
         self._ack = ClockAck(tick=-1, orders=0)
+        self._last_tick = 0
         self.bad_messages = 0
         transport.subscribe([topics.ack_topic(city), topics.order_filter(city)])
 
@@ -85,6 +86,7 @@ class WorldWire:
         for truth in truths:
             self._publish("truth", topics.truth_topic(self._city), truth)
         tick = ClockTick(number, time_ms, self._frames, dict(self._sent), is_final, self._wants_ack)
+        self._last_tick = number
         self._transport.publish(topics.clock_topic(self._city), encode(tick))
         return tick
 
@@ -95,8 +97,7 @@ class WorldWire:
         for envelope in envelopes:
             try:
                 if envelope.topic == ack_topic:
-                    ack = decode(envelope.payload, ClockAck)
-                    self._ack = max(self._ack, ack, key=lambda item: item.tick)
+                    self._take_ack(decode(envelope.payload, ClockAck))
                 else:
                     self._take_order(envelope.payload)
             except FrameError:
@@ -110,6 +111,13 @@ class WorldWire:
     def take_orders(self) -> list[WorkOrder]:
         """Return the orders that arrived since the last call, in the order they were numbered."""
         return [self._orders.pop(number) for number in sorted(self._orders)]
+
+    def _take_ack(self, ack: ClockAck) -> None:
+        """Take an acknowledgement forward; a later word on the same tick replaces the earlier."""
+        if ack.tick > self._last_tick or ack.orders < 0:
+            raise FrameError(RejectReason.BAD_VALUE, f"tick {ack.tick} was never published")
+        if ack.tick >= self._ack.tick:
+            self._ack = ack
 
     def _take_order(self, payload: bytes) -> None:
         number, order = decode_numbered(payload, WorkOrder)

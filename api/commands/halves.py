@@ -1,5 +1,6 @@
 """Carries out `tocsin simulate` and `tocsin pipeline`."""
 
+import gc
 import json
 import sys
 import time
@@ -132,6 +133,7 @@ def _wait(wire: WorldWire, tick: int, stop: Stop) -> bool:
 def _serve(runner: EmbeddedRunner, stop: Stop, console: Console) -> None:
     """Work until the last tick; remind the world now and then where we are."""
     runner.start()
+    gc.freeze()  # tables and models live as long as this process: never walk over them again
     if runner.last_tick:
         console.print(f"going on after tick {runner.last_tick}", highlight=False)
     if has_ended(runner.entries()):

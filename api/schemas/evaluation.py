@@ -20,6 +20,7 @@ class RunScores(BaseModel):
     lead_time_all_min: float | None = Field(description="with misses as 0")
     detection_delay_min: float | None
     location_error_m: float | None
+    location_error_pipes: float | None = Field(default=None, description="mean over hits")
     timeliness: float | None = Field(description="share of due clocks kept")
     alarms: int
     matches: dict[str, str] = Field(description="true incident → incident of the platform")
@@ -58,6 +59,7 @@ class Evaluation(BaseModel):
                 "lead_time_all_min": 25.0,
                 "detection_delay_min": 13.0,
                 "location_error_m": 183.4,
+                "location_error_pipes": 1.0,
                 "timeliness": 1.0,
                 "alarms": 13,
                 "matches": {"B1": "I-D01-1780266060000"},

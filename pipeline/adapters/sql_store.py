@@ -170,7 +170,8 @@ class SqlStore:
 
 def _packed(state: bytes) -> bytes:
     """Return a state compressed: most of what stages keep of a large fleet repeats itself."""
-    return _SIZE.pack(len(state)) + pa.compress(state, codec="lz4", asbytes=True)
+    compressed: bytes = pa.compress(state, codec="lz4", asbytes=True)
+    return _SIZE.pack(len(state)) + compressed
 
 
 def _unpacked(packed: bytes) -> bytes:

@@ -96,7 +96,7 @@ class AssessPolicy:
     leak_share: float = 0.5
     leak_gain: float = 10.0
     empty_tank_m: float = 0.3
-    least_confidence: float = 0.4
+    least_confidence: float = 0.1
     fault_margin: float = 3.0
     model_share: float = 0.25
     signature_share: float = 0.15

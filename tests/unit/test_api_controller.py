@@ -133,7 +133,8 @@ def test_an_injected_incident_becomes_true(tmp_path: Path) -> None:
 
     def make(since_start_s: int, free_id: str) -> IncidentSpec:
         seen.append(since_start_s)
-        fields = {"kind": TrueKind.BURST, "element": "P0001", "outflow_m3_h": 50.0}
+        pipe = f"P000{len(seen)}"  # one thing at a time can happen to a pipe
+        fields = {"kind": TrueKind.BURST, "element": pipe, "outflow_m3_h": 50.0}
         return IncidentSpec(id=free_id, at=since_start_s + 60, **fields)
 
     first, second = run.inject(make), run.inject(make)

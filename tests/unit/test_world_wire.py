@@ -182,6 +182,8 @@ def test_status_messages_are_gathered_by_gateway() -> None:
 
 def test_acknowledgements_only_go_forward() -> None:
     ends = Ends()
+    ends.tick(1)
+    ends.tick(2)
     assert not ends.wire.is_acknowledged(0)
     for tick, expected in ((0, [True, False]), (2, [True, True]), (1, [True, True])):
         ends.send_ack(tick)
@@ -190,8 +192,30 @@ def test_acknowledgements_only_go_forward() -> None:
     assert not ends.wire.is_acknowledged(3)
 
 
+@pytest.mark.parametrize(("tick", "orders"), [(10**12, 0), (2, 0), (1, -1)])
+def test_an_absurd_acknowledgement_is_counted_and_ignored(tick: int, orders: int) -> None:
+    ends = Ends()
+    ends.tick(1)
+    ends.send_ack(tick, orders)
+    ends.wire.collect(0.0)
+    assert not ends.wire.is_acknowledged(1)
+    assert ends.wire.bad_messages == 1
+
+
+def test_a_later_word_on_the_same_tick_repairs_a_forged_one() -> None:
+    ends = Ends()
+    ends.tick(1)
+    ends.send_ack(1, orders=10**9)
+    ends.wire.collect(0.0)
+    assert not ends.wire.is_acknowledged(1)
+    ends.send_ack(1)
+    ends.wire.collect(0.0)
+    assert ends.wire.is_acknowledged(1)
+
+
 def test_a_tick_is_acknowledged_only_with_all_its_orders() -> None:
     ends = Ends()
+    ends.tick(1)
     ends.send_ack(1, orders=2)
     ends.send_orders(2)
     ends.wire.collect(0.0)
@@ -249,6 +273,7 @@ def test_malformed_messages_are_counted_and_never_raised(
 
 def test_a_damaged_order_is_counted_and_does_not_hold_up_the_clock() -> None:
     ends = Ends()
+    ends.tick(1)
     ends.platform.publish(topics.order_topic("c", "W1"), encode_numbered(1, {"id": 5}))
     ends.send_orders(2)
     ends.send_ack(1, orders=2)

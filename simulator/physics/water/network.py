@@ -99,6 +99,8 @@ class WaterNetwork:
         moment again, it returns the last solution.
         """
         target_s = self._origin_s + (until_ms - self._start_ms) // 1000
+        if target_s < self.engine.time_s:
+            raise ValueError(f"step to {until_ms} ms: the network is already beyond it")
         before_m3 = self.engine.tank_volume_m3().sum()
         volumes = np.zeros(3)
         while self.engine.time_s < target_s:
