@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 from rich.console import Console, Group
@@ -23,27 +23,6 @@ _CASE_ID = re.compile(r"\bI-([\w-]+?)-(\d{12,14})")
 _STORY = ("Dispatch", "Feedback", "Closure", "CaseEvaluation", "RunEvaluation", "Bulletin")
 _OUTSIDE = ("issued", "updated")
 _MINOR_FEEDBACK = ("accepted", "departed", "done")
-
-
-class View(Protocol):
-    """What follows a run."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-    def entries(self, entries: Sequence[LogEntry]) -> None:
-        """Take new log entries."""
-        ...
-
-    def tick(self, now_ms: int, true_values: np.ndarray) -> None:
-        """Take a finished tick and the true value at every device."""
-        ...
 
 
 class QuietView:

@@ -113,12 +113,6 @@ class SqlStore:
             rows = self._connection.execute(query).mappings().all()
         return [_entry(dict(row)) for row in rows]
 
-    def last_seq(self) -> int:
-        """Return the `seq` of the last entry, -1 when the log is empty."""
-        with self._connection.begin():
-            last = self._connection.execute(sa.select(sa.func.max(_LOG.c.seq))).scalar()
-        return -1 if last is None else int(last)
-
     def unsent(self) -> Sequence[tuple[str, str, bytes]]:
         """Return outgoing messages not yet marked as sent, oldest first."""
         query = (
