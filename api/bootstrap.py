@@ -7,9 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from api.city_hazards import build_hazards, has_hotline
+from api.drain_normals import normal_low
 from api.network_model import ModelErrors, WaterNetworkModel
 from api.plan import RunPlan
 from pipeline.adapters.inbox import InboxJournal
@@ -28,15 +27,16 @@ from pipeline.stage import Stage
 from pipeline.supervise.stage import SuperviseStage
 from pipeline.warn.stage import WarnStage
 from sensors.codecs import CODEC_NAMES, codec_named
+from sensors.codecs.codec import Codec
 from sensors.levels import Level
 from sensors.transports import Transport
-from simulator import randomness
 from simulator.crews import CrewTimes
 from simulator.fleet import Fleet
-from simulator.physics.water.network import WaterNetwork
+from simulator.hazards.elements import Elements
+from simulator.hotline import Hotline
 from simulator.recorder import Recorder
 from simulator.wire import WorldWire
-from simulator.world import World, WorldClock
+from simulator.world import Weather, World, WorldClock
 
 
 @dataclass(frozen=True)
@@ -49,22 +49,39 @@ class WorldParts:
 
 
 def build_world(
-    plan: RunPlan, transport: Transport, out: Path, *, wants_ack: bool = True
+    plan: RunPlan,
+    transport: Transport,
+    out: Path,
+    *,
+    wants_ack: bool = True,
+    codec: Codec | None = None,
+    recorder: Recorder | None = None,
 ) -> WorldParts:
-    """Build the world of a plan on a transport, recording into `out`."""
+    """Build the world of a plan on a transport, recording into `out`.
+
+    Args:
+        plan: What to build.
+        transport: The world's end of the wire.
+        out: Folder of the recording.
+        wants_ack: Whether the world waits for a platform after each tick.
+        codec: Instead of the scenario's.
+        recorder: Instead of one that writes into `out`.
+    """
     scenario, registry, seed = plan.scenario, plan.registry, plan.seed
     fleet = Fleet(registry, seed, faults=plan.faults)
     wire = WorldWire(
         transport,
         plan.city.id,
-        codec_named(scenario.codec, registry),
+        codec or codec_named(scenario.codec, registry),
         fleet.gateway_topics,
         dict(zip(registry.ids, registry.texts("gateway"), strict=True)),
         wants_ack=wants_ack,
     )
     with ExitStack() as undo:
-        recorder = Recorder(out)
+        recorder = recorder or Recorder(out)
         undo.callback(recorder.close)
+        elements = Elements(plan.city)
+        hazards = build_hazards(plan, elements, undo)
         world = World(
             plan.city,
             registry,
@@ -73,15 +90,16 @@ def build_world(
                 scenario.start_ms + scenario.duration * 1000,
                 scenario.tick * 1000,
             ),
-            network=_network(plan),
-            twin=_network(plan),
+            hazards=hazards,
+            elements=elements,
             fleet=fleet,
             wire=wire,
             recorder=recorder,
             crew_times=CrewTimes(**scenario.crews.model_dump()),
+            hotline=Hotline(plan.city, seed) if has_hotline(plan.city) else None,
+            weather=Weather(plan.wind_m_s, plan.storms),
             seed=seed,
         )
-        undo.callback(world.close)
         for incident in plan.incidents:
             world.inject(incident)
         undo.pop_all()
@@ -121,19 +139,21 @@ def build_platform(
 
 
 def build_stages(plan: RunPlan, rules: RuleSet) -> Mapping[str, Stage]:
-    """Build the seven stages with the platform's own, imperfect model of the network."""
+    """Build the seven stages with the platform's own, imperfect model of the water network."""
     scenario, city, registry = plan.scenario, plan.city, plan.registry
-    errors = ModelErrors(
-        roughness=scenario.platform.roughness_error,
-        demand=scenario.platform.demand_error,
-        seed=scenario.platform.seed,
-    )
-    model = WaterNetworkModel(plan.inp, registry, errors, scenario.utc_offset_ms, scenario.start_ms)
+    model = _platform_model(plan)
     policy = assess_policy(rules, issue_before_assess=scenario.platform.issue_before_assess)
     return {
         "monitor": MonitorStage(registry, rules.device),
         "warn": WarnStage(
-            registry, rules, normal_low=model.normal_low(scenario.start_ms), model=model
+            registry,
+            rules,
+            normal_low=normal_low(
+                None if model is None else model.normal_low(scenario.start_ms),
+                city.networks.get("flood", ""),
+                registry,
+            ),
+            model=model,
         ),
         "assess": AssessStage(registry, city, model, policy),
         "dispatch": DispatchStage(city, default_plans(), rules.response),
@@ -141,6 +161,21 @@ def build_stages(plan: RunPlan, rules: RuleSet) -> Mapping[str, Stage]:
         "evaluate": EvaluateStage(city),
         "report": ReportStage(city, rules.response),
     }
+
+
+def _platform_model(plan: RunPlan) -> WaterNetworkModel | None:
+    """Return the platform's own model of the water network; None in a city without one."""
+    if not plan.inp:
+        return None
+    scenario = plan.scenario
+    errors = ModelErrors(
+        roughness=scenario.platform.roughness_error,
+        demand=scenario.platform.demand_error,
+        seed=scenario.platform.seed,
+    )
+    return WaterNetworkModel(
+        plan.inp, plan.registry, errors, scenario.utc_offset_ms, scenario.start_ms
+    )
 
 
 def assess_policy(rules: RuleSet, *, issue_before_assess: bool = False) -> AssessPolicy:
@@ -178,35 +213,7 @@ def client_id(plan: RunPlan, side: str, out: Path) -> str:
 
 def _run_name(plan: RunPlan) -> str:
     """Return what tells this run from every other: scenario, seed, city and devices."""
-    parts = (plan.scenario.model_dump_json(), plan.inp, plan.registry.digest)
+    networks = [plan.city.networks[domain] for domain in sorted(plan.city.networks)]
+    parts = (plan.scenario.model_dump_json(), *networks, plan.registry.digest)
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
     return f"{plan.scenario.name}, seed {plan.seed}, {digest}"
-
-
-def _network(plan: RunPlan) -> WaterNetwork:
-    scenario = plan.scenario
-    return WaterNetwork(
-        plan.inp,
-        scenario.start_ms,
-        scenario.utc_offset_ms,
-        step_s=min(scenario.tick, 300),
-        demand_model=scenario.demand.model,
-        demand_factor=_DemandNoise(plan).factor if scenario.demand.noise else None,
-    )
-
-
-class _DemandNoise:
-    """Hourly lognormal demand noise of each node, the same in the world and in its twin."""
-
-    def __init__(self, plan: RunPlan) -> None:
-        self._plan = plan
-        self._keys: NDArray[np.uint64] | None = None
-
-    def factor(self, nodes: NDArray[np.int64], hour: int) -> NDArray[np.float64]:
-        """Return one factor a node for an hour."""
-        if self._keys is None or len(self._keys) <= int(nodes.max(initial=0)):
-            ids = [f"node/{place}" for place in range(int(nodes.max(initial=0)) + 1)]
-            self._keys = randomness.keys(self._plan.seed, "demand", ids)
-        hours = np.full(len(nodes), hour, dtype=np.int64)
-        noise = randomness.normal(self._keys[nodes], hours)
-        return np.exp(self._plan.scenario.demand.noise * noise)

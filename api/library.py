@@ -7,6 +7,7 @@ from pathlib import Path
 
 from simulator.errors import ScenarioError
 from simulator.scenario import Scenario, load_scenario
+from simulator.scenario.compose import composed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,36 @@ def find_scenario(name: str) -> ScenarioFile:
         known = ", ".join(item.stem for item in _files())
         raise ScenarioError(f"no scenario {name!r}: give a file, or one of {known}")
     return ScenarioFile(path, load_scenario(path))
+
+
+def with_parts(scenario: Scenario, source: Path, seen: tuple[str, ...] = ()) -> Scenario:
+    """Return a scenario with everything its `compose` list names in it.
+
+    Args:
+        scenario: The scenario; returned as it is when it has no such list.
+        source: Its file; a part is looked for beside it, then in the library.
+        seen: Scenarios on the way here, by name; none may come again.
+
+    Raises:
+        ScenarioError: a part does not exist, is wrong or contains itself.
+    """
+    if not scenario.compose:
+        return scenario
+    here = (*seen, scenario.name)
+    parts = []
+    for place, item in enumerate(scenario.compose):
+        beside = source.parent / f"{item.scenario.removesuffix('.yaml')}.yaml"
+        try:
+            file = find_scenario(str(beside) if beside.is_file() else item.scenario)
+        except ScenarioError as error:
+            raise ScenarioError(f"{source}: compose.{place}.scenario: {error}") from error
+        if file.scenario.name in here:
+            raise ScenarioError(
+                f"{source}: compose.{place}.scenario: {' > '.join((*here, file.scenario.name))} "
+                "contains itself; remove one"
+            )
+        parts.append((with_parts(file.scenario, file.path, here), item.offset))
+    return composed(scenario, parts, str(source))
 
 
 def library() -> Iterator[ScenarioFile]:

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from api.leak_response import LeakResponse, solution_of
 from pipeline.ports import Conditions
 from sensors.quantities import FLOW, HEAD_PER_MPA_M, PRESSURE, PUMP_STATE, WATER_LEVEL
 from sensors.registry import Registry
@@ -28,6 +29,10 @@ _ORIFICE = 0.6 * math.sqrt(2 * 9.81)
 _DISCONNECTED_M = -1000.0
 _CACHED_STATES = 1024
 _DAY_STEP_S = 900
+_SOLVED_EACH = 2000
+"""Pipes of a network up to which every leak asked for is solved (a solution takes 1 to 5 ms)."""
+_FEW = 8
+"""Leaks asked for at once that are solved even in a larger network; more are screened."""
 
 
 class _Number(IntEnum):
@@ -202,7 +207,12 @@ class WaterNetworkModel:
         self._start_ms = start_ms
         self._text, self._errors, self._utc_offset_ms = inp_text, errors, utc_offset_ms
         quantity, element = registry.texts("quantity"), registry.texts("element")
-        pumps = [e for e, q in zip(element, quantity, strict=True) if q == PUMP_STATE.name]
+        domain = registry.texts("domain")
+        pumps = [
+            name
+            for name, measured, of in zip(element, quantity, domain, strict=True)
+            if measured == PUMP_STATE.name and of == "water"
+        ]
         self._engine = SteadyNetwork(inp_text, errors, pumps)
         self._devices = len(registry)
         place = {
@@ -215,9 +225,10 @@ class WaterNetworkModel:
             rows = [
                 (device, index[element[device]])
                 for device in registry.where("quantity", name).tolist()
-                if element[device] in index
+                if domain[device] == "water" and element[device] in index
             ]
             self._watched[name] = np.array(rows, dtype=np.int64).reshape(-1, 2).T
+        self._known = np.concatenate([device for device, _ in self._watched.values()])
         self._pipes = tuple(
             link
             for link, kind in zip(self._engine.link_ids, self._engine.link_kinds, strict=True)
@@ -225,6 +236,7 @@ class WaterNetworkModel:
         )
         self._link = place[FLOW.name]
         self._states: OrderedDict[object, Floats] = OrderedDict()
+        self._response: tuple[object, LeakResponse] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -248,40 +260,80 @@ class WaterNetworkModel:
 
     def expect(self, at_ms: int, conditions: Conditions) -> Floats:
         """Return what undisturbed devices would show at `at_ms` (see `NetworkModel`)."""
-        file_s = self._file_time_s(at_ms)
-        key = (
-            file_s,
-            tuple(sorted(conditions.pump_on.items())),
-            tuple((k, round(v, 3)) for k, v in sorted(conditions.tank_level_m.items())),
-        )
+        key = self._state_key(at_ms, conditions)
         state = self._states.get(key)
         if state is None:
             self._engine.impose(conditions)
-            self._engine.solve_at(file_s)
-            state = self._shown(self._engine)
+            self._engine.solve_at(self._file_time_s(at_ms))
+            state = self._shown(self._engine)[self._known]
             self._states[key] = state
             if len(self._states) > _CACHED_STATES:
                 self._states.popitem(last=False)
         else:
             self._states.move_to_end(key)
-        return state.copy()
+        expected = np.full(self._devices, np.nan)
+        expected[self._known] = state
+        return expected
+
+    def _state_key(self, at_ms: int, conditions: Conditions) -> tuple[object, ...]:
+        return (
+            self._file_time_s(at_ms),
+            tuple(sorted(conditions.pump_on.items())),
+            tuple((k, round(v, 3)) for k, v in sorted(conditions.tank_level_m.items())),
+        )
 
     def leak_changes(
-        self, at_ms: int, conditions: Conditions, pipes: Sequence[str], leak_m3_h: float
+        self,
+        at_ms: int,
+        conditions: Conditions,
+        pipes: Sequence[str],
+        leak_m3_h: float,
+        devices: NDArray[np.integer] | None = None,
     ) -> Floats:
         """Return the change a leak in each pipe would make (see `NetworkModel`)."""
+        if len(self._pipes) > _SOLVED_EACH and len(pipes) > _FEW:
+            changes = self._screened(at_ms, conditions, pipes, leak_m3_h)
+        else:
+            changes = self._solved(at_ms, conditions, pipes, leak_m3_h)
+        asked = np.arange(self._devices) if devices is None else devices
+        shown = np.full((len(pipes), len(asked)), np.nan)
+        place = np.full(self._devices, -1)
+        place[self._known] = np.arange(len(self._known))
+        has = place[asked] >= 0
+        shown[:, has] = changes[:, place[asked][has]]
+        return shown
+
+    def _solved(
+        self, at_ms: int, conditions: Conditions, pipes: Sequence[str], leak_m3_h: float
+    ) -> Floats:
+        """Return the changes at the `_known` devices, each leak solved."""
         undisturbed = self.expect(at_ms, conditions)
         file_s, area_mm2 = self._file_time_s(at_ms), leak_area_mm2(leak_m3_h)
-        changes = np.full((len(pipes), self._devices), np.nan)
+        changes = np.zeros((len(pipes), len(self._known)))
         self._engine.impose(conditions)
         for row, pipe in enumerate(pipes):
             link = self._link[pipe]
             own_mm2 = self._engine.leak_area_mm2(link)
             self._engine.set_leak_area_mm2(link, own_mm2 + area_mm2)
             self._engine.solve_at(file_s)
-            changes[row] = self._shown(self._engine) - undisturbed
+            changes[row] = (self._shown(self._engine) - undisturbed)[self._known]
             self._engine.set_leak_area_mm2(link, own_mm2)
         return changes
+
+    def _screened(
+        self, at_ms: int, conditions: Conditions, pipes: Sequence[str], leak_m3_h: float
+    ) -> Floats:
+        """Return the same to first order (`LeakResponse`); tanks and pumps stay as they are."""
+        key = (*self._state_key(at_ms, conditions), leak_m3_h)
+        if self._response is None or self._response[0] != key:
+            self._engine.impose(conditions)
+            self._engine.solve_at(self._file_time_s(at_ms))
+            self._response = key, LeakResponse(solution_of(self._engine), leak_m3_h)
+        links = np.array([self._link[pipe] for pipe in pipes], dtype=np.int64)
+        (pressure, node), (flow, link) = self._watched[PRESSURE.name], self._watched[FLOW.name]
+        head_m, flow_m3_h = self._response[1].changes(links, node, link)
+        still = np.zeros((len(pipes), len(self._known) - len(pressure) - len(flow)))
+        return np.concatenate([head_m / HEAD_PER_MPA_M, flow_m3_h, still], axis=1)
 
     def normal_low(self, day_ms: int) -> Floats:
         """Return the lowest value each pressure device shows in a normal day, MPa.

@@ -13,7 +13,8 @@ from pipeline.event_log import FIRST_HASH, as_lines
 from pipeline.loop import STAGES
 from pipeline.messages import BulletinKind, IncidentStatus
 from pipeline.ports import LogEntry
-from pipeline.runners.embedded import EmbeddedRunner, ReadingCounts
+from pipeline.runners.counts import FrameCounts, ReadingCounts
+from pipeline.runners.embedded import EmbeddedRunner
 from simulator.world import World, WorldTotals
 
 _PASSED_BY = {
@@ -80,6 +81,7 @@ class RunFacts:
         plan: What was run.
         world: The world, at its end.
         counts: Readings as the platform counted them.
+        frames: Frames as the platform counted them.
         hashes: Hash of each recorded part.
         asked_pace: The pace as asked for.
         worst_lag_s: Largest lag behind it, seconds.
@@ -92,6 +94,7 @@ class RunFacts:
     plan: RunPlan
     world: World
     counts: ReadingCounts
+    frames: FrameCounts
     hashes: Mapping[str, str]
     asked_pace: str
     worst_lag_s: float
@@ -114,6 +117,7 @@ def result_of(facts: RunFacts, entries: Sequence[LogEntry]) -> RunResult:
         "complete": world.is_over,
         "recording_hash": recording_hash(plan.scenario.digest, plan.seed, facts.hashes, events),
         "readings": _readings(world.totals, facts.counts),
+        "frames": _frames(world.totals, facts.frames),
         "incidents": _incidents(world, entries),
         "evaluation": _evaluation(entries),
         "stages": stages_passed(entries),
@@ -123,6 +127,7 @@ def result_of(facts: RunFacts, entries: Sequence[LogEntry]) -> RunResult:
             "worst_lag_s": round(facts.worst_lag_s, 3),
         },
         "water_balance": _balance(world.totals),
+        **_balances(world.totals),
         "transport": facts.transport,
         "wall_s": round(facts.wall_s, 3),
         "out": str(facts.out),
@@ -152,6 +157,7 @@ def world_result(
         "ticks": world.tick_number,
         "readings": {"published": totals.readings, "lost": totals.lost_readings},
         "frames": {"published": totals.frames, "lost": totals.lost_frames},
+        **_balances(totals),
         "actual_pace": _ratio((world.now_ms - plan.scenario.start_ms) / 1000.0, wall_s),
         "wall_s": round(wall_s, 3),
         "out": str(out),
@@ -249,6 +255,18 @@ def _readings(totals: WorldTotals, counts: ReadingCounts) -> dict[str, int]:
     }
 
 
+def _frames(totals: WorldTotals, counts: FrameCounts) -> dict[str, int]:
+    """Return what came of the frames; `unaccounted` is 0 when none was lost silently."""
+    return {
+        "published": totals.frames,
+        "received": counts.received,
+        "declared_lost": totals.lost_frames,
+        "duplicate": counts.duplicate,
+        "gaps": counts.lost,
+        "unaccounted": counts.unaccounted(totals.frames, totals.lost_frames),
+    }
+
+
 def _incidents(world: World, entries: Sequence[LogEntry]) -> dict[str, int | None]:
     """Return the counts; of a run that broke off only how many true ones had begun."""
     last = _last(entries, "RunEvaluation")
@@ -283,6 +301,29 @@ def _last(entries: Sequence[LogEntry], kind: str) -> dict[str, Any] | None:
 def _balance(totals: WorldTotals) -> dict[str, float]:
     share = abs(totals.imbalance_m3) / totals.inflow_m3 if totals.inflow_m3 else 0.0
     return {"inflow_m3": round(totals.inflow_m3, 1), "error_share": round(share, 6)}
+
+
+def _balances(totals: WorldTotals) -> dict[str, Any]:
+    """Return what the other domains conserved, when the city has any, and how many called.
+
+    Sums over the run in m3 (Nm3 of gas); `imbalance` is the worst error of a node's balance as
+    a share of the inflow, `continuity_error` the water lost as a share of what came in.
+    """
+    others = {
+        domain: {name: _short(amount) for name, amount in sorted(sums.items())}
+        for domain, sums in sorted(totals.balances.items())
+        if domain != "water"
+    }
+    for sums in others.values():
+        if "rainfall" in sums:
+            came_m3 = sums["rainfall"] + sums["inflow"]
+            sums["continuity_error"] = _short(sums["error"] / came_m3) if came_m3 else 0.0
+    return {"balances": others, "hotline_calls": totals.calls} if others else {}
+
+
+def _short(amount: float) -> float:
+    """Return a number with 6 significant digits."""
+    return float(f"{amount:.6g}")
 
 
 def _ratio(event_s: float, wall_s: float) -> float:

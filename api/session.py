@@ -156,6 +156,7 @@ class RunSession:
             plan=self.plan,
             world=self.world,
             counts=self.platform.reading_counts(),
+            frames=self.platform.frame_counts(),
             hashes=self._hashes,
             asked_pace=self.pace.name,
             worst_lag_s=self.worst_lag_s,

@@ -60,6 +60,10 @@ def _incident(data: _Data) -> str:
     return f"{what}{level}{sure} ({data['reason']}) {data['id']}"
 
 
+def _health_of_many(data: _Data) -> str:
+    return f"{data['count']} devices {data['kind']}{'' if data['is_on'] else ' is over'}"
+
+
 def _dispatch(data: _Data) -> str:
     order = data["order"]
     if order is None:
@@ -112,6 +116,7 @@ def _count(number: int, noun: str) -> str:
 _TELLERS: dict[str, Callable[[_Data], str | None]] = {
     "Alarm": _alarm,
     "DeviceHealth": _health,
+    "DeviceHealthGroup": _health_of_many,
     "WarningNotice": _warning,
     "Incident": _incident,
     "Dispatch": _dispatch,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bench_epanet, bench_inprocess, bench_wire
+from benchmarks import bench_epanet, bench_fleet, bench_inprocess, bench_wire
 from benchmarks.figures import Figure
 
 
@@ -20,7 +20,7 @@ def _inprocess() -> Figure:
     return Figure("inprocess_monitor_warn", value, "readings/s", target, detail=rest)
 
 
-BENCHMARKS: dict[str, Callable[[], Figure]] = {
+BENCHMARKS: dict[str, Callable[[], Figure | list[Figure]]] = {
     "inprocess": _inprocess,
     "senml": bench_wire.senml,
     "arrow": bench_wire.arrow,
@@ -28,7 +28,22 @@ BENCHMARKS: dict[str, Callable[[], Figure]] = {
     "latency": bench_wire.latency,
     "epanet": bench_epanet.run,
     "epanet60": lambda: bench_epanet.run(60, 1),
+    "fleet": bench_fleet.sizes,
 }
+
+
+def _row(figure: Figure) -> tuple[str, ...]:
+    sign = "≥" if figure.is_more_better else "≤"
+    detail = ", ".join(
+        f"{key} {value}" for key, value in figure.detail.items() if not isinstance(value, dict)
+    )
+    return (
+        figure.name,
+        f"{figure.value:,.4g}" if figure.value < 1000 else f"{figure.value:,.0f}",
+        "" if figure.target is None else f"{sign} {figure.target:,.0f}",
+        figure.unit,
+        ("" if figure.is_reached else "NOT REACHED ") + detail,
+    )
 
 
 def main() -> int:
@@ -44,17 +59,10 @@ def main() -> int:
     figures = []
     for name in names:
         console.print(f"… {name}", style="dim")
-        figure = BENCHMARKS[name]()
-        figures.append(figure)
-        sign = "≥" if figure.is_more_better else "≤"
-        detail = ", ".join(f"{key} {value}" for key, value in figure.detail.items())
-        table.add_row(
-            figure.name,
-            f"{figure.value:,.4g}" if figure.value < 1000 else f"{figure.value:,.0f}",
-            "" if figure.target is None else f"{sign} {figure.target:,.0f}",
-            figure.unit,
-            ("" if figure.is_reached else "NOT REACHED ") + detail,
-        )
+        found = BENCHMARKS[name]()
+        for figure in found if isinstance(found, list) else [found]:
+            figures.append(figure)
+            table.add_row(*_row(figure))
     console.print(table)
     machine = {
         "python": platform.python_version(),

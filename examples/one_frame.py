@@ -18,7 +18,7 @@ NOON_MS = 1_780_286_400_000  # 2026-06-01 12:00 in Beijing
 def device(kind: str, element: str, serial: int) -> Device:
     """Return a device as the data sheet of its kind has it."""
     sheet: dict[str, Any] = asdict(device_kind(kind))
-    del sheet["source"]
+    del sheet["source"], sheet["battery_years"]
     place: dict[str, Any] = {"area": "D01", "element": element, "gateway": "GW-D01-01"}
     return Device(id=entity_id(kind, "D01", serial), x_m=0.0, y_m=0.0, **place, **sheet)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from pipeline.errors import StoreError
+from pipeline.health_group import DeviceHealthGroup
 from pipeline.messages import Transition
 from pipeline.ports import LogEntry
 from sensors.field import Feedback
@@ -20,7 +21,7 @@ class EventLog:
     def __init__(self, next_seq: int = 0, last_hash: str = FIRST_HASH) -> None:
         self.next_seq, self.last_hash = next_seq, last_hash
 
-    def add(self, message: Transition | Feedback) -> LogEntry:
+    def add(self, message: Transition | Feedback | DeviceHealthGroup) -> LogEntry:
         """Return the next entry for a message; its data are as JSON keeps them (NaN is None)."""
         data = msgspec.json.decode(msgspec.json.encode(message), type=dict[str, object])
         if isinstance(message, Feedback):

@@ -17,7 +17,7 @@ from pipeline.messages import (
     Slip,
     WarningNotice,
 )
-from sensors.field import DeviceStatus, Feedback
+from sensors.field import DeviceStatus, Feedback, HotlineReport
 from sensors.ground_truth import TrueIncident
 from sensors.readings import Frame
 
@@ -72,7 +72,8 @@ LOOP: tuple[Step, ...] = (
         | Milestone
         | Closure
         | CaseEvaluation
-        | RunEvaluation,
+        | RunEvaluation
+        | HotlineReport,
         "incident",
     ),
 )

@@ -38,7 +38,12 @@ class NetworkModel(Protocol):
         ...
 
     def leak_changes(
-        self, at_ms: int, conditions: Conditions, pipes: Sequence[str], leak_m3_h: float
+        self,
+        at_ms: int,
+        conditions: Conditions,
+        pipes: Sequence[str],
+        leak_m3_h: float,
+        devices: NDArray[np.integer] | None = None,
     ) -> NDArray[np.float64]:
         """Return the change a leak in each pipe would make.
 
@@ -47,9 +52,11 @@ class NetworkModel(Protocol):
             conditions: Measured operation.
             pipes: Candidate pipes.
             leak_m3_h: Size of the leak as discharge at 30 m head.
+            devices: Numbers of the devices asked for, None for all.
 
         Returns:
-            Array (len(pipes), devices): disturbed minus undisturbed.
+            Array (len(pipes), devices asked for): disturbed minus undisturbed. A large network
+            may answer to first order when many pipes are asked for at once.
         """
         ...
 

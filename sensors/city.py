@@ -1,8 +1,8 @@
 """The city as both halves know it: typed tables of areas, networks, roads, people and teams.
 
 A `City` is a set of Arrow tables with fixed schemas plus the hydraulic model files of its
-networks. It is written as a folder: `city.json`, one Parquet file a table, `networks/*.inp`,
-and, for maps, one GeoJSON file for each table that has a place.
+networks. It is written as a folder: `city.json`, one Parquet file a table, the network models,
+and, for maps, one GeoJSON file for each table that has places (points) or ends (lines).
 """
 
 import json
@@ -68,6 +68,20 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
         "assets": pa.schema(
             [_ID, ("kind", _TEXT), ("domain", _TEXT), ("area", _TEXT), ("element", _TEXT), *_PLACE]
         ),
+        "river": pa.schema([_ID, *_PLACE, ("width_m", _REAL)]),
+        "experts": pa.schema([_ID, ("name", _TEXT), ("domain", _TEXT), ("unit", _TEXT)]),
+        "permits": pa.schema(
+            [
+                _ID,
+                ("kind", _TEXT),
+                ("element", _TEXT),
+                ("area", _TEXT),
+                *_PLACE,
+                ("start_ms", _INT),
+                ("end_ms", _INT),
+                ("holder", _TEXT),
+            ]
+        ),
         "risk_points": pa.schema(
             [
                 _ID,
@@ -88,9 +102,12 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
     }
 )
 """Schema of every table. `risk_points` carries Chongqing's six fields (responsible body,
-custodian, status, maintenance, team, plan) and static likelihood × consequence, 1 to 5."""
+custodian, status, maintenance, team, plan) and static likelihood × consequence, 1 to 5.
+`river` holds the points of the river's middle line, downstream in the order of their ids."""
 
 Row = dict[str, Any]
+
+_OWN_MODELS = frozenset({"gas", "fire"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +186,11 @@ class City:
         (folder / "networks").mkdir(parents=True, exist_ok=True)
         for name, table in self.tables.items():
             pq.write_table(table, folder / f"{name}.parquet")
-            if "x_m" in table.column_names:
-                text = json.dumps(geojson(table), ensure_ascii=False)
+            if "x_m" in table.column_names or "from_node" in table.column_names:
+                text = json.dumps(geojson(table, self.tables["nodes"]), ensure_ascii=False)
                 (folder / f"{name}.geojson").write_text(text, encoding="utf-8")
         for domain, text in self.networks.items():
-            (folder / "networks" / f"{domain}.inp").write_text(text, encoding="utf-8")
+            _network_file(folder, domain).write_text(text, encoding="utf-8")
         head = {"id": self.id, "name": self.name, "format": 1, "networks": sorted(self.networks)}
         (folder / "city.json").write_text(
             json.dumps(head, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -188,7 +205,10 @@ class City:
         """
         head_file = folder / "city.json"
         if not head_file.is_file():
-            raise RegistryError(f"{folder}: no city.json; make one with `tocsin city import`")
+            raise RegistryError(
+                f"{folder}: no city.json; make one with `tocsin city import` or `city generate`, "
+                "or name a size: town, city, metropolis"
+            )
         head = json.loads(head_file.read_text(encoding="utf-8"))
         tables = {}
         for name, schema in SCHEMAS.items():
@@ -200,24 +220,47 @@ class City:
                 raise RegistryError(f"{file}: columns {table.column_names}, need {schema.names}")
             tables[name] = table
         networks = {
-            domain: (folder / "networks" / f"{domain}.inp").read_text(encoding="utf-8")
+            domain: _network_file(folder, domain).read_text(encoding="utf-8")
             for domain in head["networks"]
         }
         return cls(head["id"], head["name"], MappingProxyType(tables), MappingProxyType(networks))
 
 
-def geojson(table: pa.Table) -> dict[str, Any]:
-    """Return a table with `x_m`, `y_m` as a GeoJSON FeatureCollection of points.
+def _network_file(folder: Path, domain: str) -> Path:
+    """Return where a network's model lies: `.inp` of EPANET or SWMM, `.json` for our own."""
+    suffix = "json" if domain in _OWN_MODELS else "inp"
+    return folder / "networks" / f"{domain}.{suffix}"
 
-    Coordinates are metres in the city's local plane, not degrees; the `crs` member says so.
+
+def geojson(table: pa.Table, nodes: pa.Table) -> dict[str, Any]:
+    """Return a table as a GeoJSON FeatureCollection.
+
+    A table with `x_m`, `y_m` gives points; one with `from_node`, `to_node` gives lines between
+    those nodes, without a geometry where a node is unknown. Coordinates are metres in the
+    city's local plane, not degrees; the `crs` member says so.
     """
+    shapes: list[dict[str, Any] | None]
+    if "x_m" in table.column_names:
+        shapes = [
+            {"type": "Point", "coordinates": place}
+            for place in zip(_listed(table, "x_m"), _listed(table, "y_m"), strict=True)
+        ]
+    else:
+        columns = [_listed(nodes, name) for name in ("id", "x_m", "y_m")]
+        at = {node: (x, y) for node, x, y in zip(*columns, strict=True)}
+        ends = zip(_listed(table, "from_node"), _listed(table, "to_node"), strict=True)
+        shapes = [
+            {"type": "LineString", "coordinates": (at[a], at[b])} if a in at and b in at else None
+            for a, b in ends
+        ]
+    kept = table.select([name for name in table.column_names if name not in ("x_m", "y_m")])
     features = [
-        {
-            "type": "Feature",
-            "id": row["id"],
-            "geometry": {"type": "Point", "coordinates": [row.pop("x_m"), row.pop("y_m")]},
-            "properties": row,
-        }
-        for row in table.to_pylist()
+        {"type": "Feature", "id": row["id"], "geometry": shape, "properties": row}
+        for row, shape in zip(kept.to_pylist(), shapes, strict=True)
     ]
     return {"type": "FeatureCollection", "crs": "local plane, metres", "features": features}
+
+
+def _listed(table: pa.Table, column: str) -> list[Any]:
+    values: list[Any] = table.column(column).to_pylist()
+    return values

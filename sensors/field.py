@@ -26,6 +26,13 @@ class Act(StrEnum):
     RESTART_PUMP = "restart_pump"
     OPEN_VALVE = "open_valve"
     CHECK_DEVICE = "check_device"
+    VENTILATE = "ventilate"
+    CORDON = "cordon"
+    START_PUMP = "start_pump"
+    CLOSE_ROAD = "close_road"
+    PLACE_BARRIER = "place_barrier"
+    CLEAR_INLET = "clear_inlet"
+    REOPEN = "reopen"
 
 
 class FeedbackKind(StrEnum):
@@ -42,6 +49,13 @@ class FeedbackKind(StrEnum):
     DONE = "done"
     REFUSED = "refused"
     REPLACED = "replaced"
+    VENTILATED = "ventilated"
+    CORDONED = "cordoned"
+    PUMPING = "pumping"
+    ROAD_CLOSED = "road_closed"
+    BARRIER_PLACED = "barrier_placed"
+    INLET_CLEARED = "inlet_cleared"
+    REOPENED = "reopened"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,7 @@ class WorkOrder:
         id: Unique; the field ignores a second copy of an order it has.
         incident: Incident the order serves.
         team: Team it is sent to.
-        domain: `water`, `gas` or `flood`.
+        domain: `water`, `gas`, `flood` or `fire`.
         level: Level of the incident when the order was made.
         acts: What to do, in order.
         targets: Elements to inspect and act on, most likely first.
@@ -89,6 +103,29 @@ class Feedback:
     time_ms: int
     element: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HotlineReport:
+    """What a citizen told the hotline: a sensor that is late, misplaces things and may be wrong.
+
+    Attributes:
+        id: Unique.
+        seen_ms: When the caller says to have noticed it.
+        time_ms: When the call was taken.
+        subject: `gas_smell`, `no_water`, `water_on_road` or `road_flooded`.
+        area: Area of the place told.
+        x_m: Easting of the place told, metres in the city's plane.
+        y_m: Northing of the same place.
+    """
+
+    id: str
+    seen_ms: int
+    time_ms: int
+    subject: str
+    area: str
+    x_m: float
+    y_m: float
 
 
 @dataclass(frozen=True, slots=True)

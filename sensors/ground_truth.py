@@ -16,6 +16,19 @@ class TrueKind(StrEnum):
     DEMAND_SURGE = "demand_surge"
     PUMP_SWITCH = "pump_switch"
     DEVICE_FAULT = "device_fault"
+    GAS_PINHOLE = "gas_pinhole"
+    GAS_STRIKE = "gas_strike"
+    GAS_WELL_LEAK = "gas_well_leak"
+    BIOGAS = "biogas"
+    DIGGING = "digging"
+    STORM = "storm"
+    PONDING = "ponding"
+    DRAIN_PUMP_FAILURE = "drain_pump_failure"
+    DRAIN_BLOCKAGE = "drain_blockage"
+    GATE_CLOSURE = "gate_closure"
+    RIVER_HIGH = "river_high"
+    POWER_CUT = "power_cut"
+    FIRE_TANK_EMPTY = "fire_tank_empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +40,7 @@ class TrueIncident:
         kind: What it was.
         is_hazard: Whether a platform ought to find it; False for decoys such as pump switches
             and device faults, which must not become incidents.
-        domain: `water`, `gas` or `flood`.
+        domain: `water`, `gas`, `flood` or `fire`.
         area: Area (DMA) it lies in.
         element: Network element or device it happened to.
         x_m: Easting in the city's plane, metres.

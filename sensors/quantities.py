@@ -47,8 +47,35 @@ WATER_LEVEL = _quantity("water_level", "m", "m", 1.0, 5, cm=0.01, mm=0.001)
 PUMP_STATE = _quantity("pump_state", "1", "/", 1.0, 0)
 """1 when the pump runs, 0 when it stands still."""
 
+GAS_PRESSURE = _quantity("gas_pressure", "kPa", "Pa", 1e3, 1, MPa=1e3, hPa=0.1, bar=100.0)
+"""Gauge pressure in a gas pipe: 2 to 3 kPa in low pressure, up to 400 kPa in medium pressure."""
+METHANE = _quantity("methane", "%VOL", "/", 0.01, 7)
+"""Share of methane in the air of a space by volume; explosive from 5 to 15 %VOL."""
+METHANE_LEL = _quantity("methane_lel", "%LEL", "/", 0.0005, 8)
+"""Methane as a share of its lower explosive limit: 100 %LEL is 5 %VOL."""
+RAINFALL = _quantity("rainfall", "mm", "m", 1e-3, 5, cm=10.0)
+"""Rain accumulated since the gauge was reset: a counter, so a lost report loses no rain."""
+PONDING_DEPTH = _quantity("ponding_depth", "cm", "m", 0.01, 5, mm=0.1)
+"""Depth of water on a road surface or an underpass floor."""
+FREEBOARD = _quantity("freeboard", "m", "m", 1.0, 5, cm=0.01, mm=0.001)
+"""Distance from the ground at a manhole down to the water in it; 0 or less: it overflows."""
+
 QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
-    {quantity.name: quantity for quantity in (PRESSURE, FLOW, WATER_LEVEL, PUMP_STATE)}
+    {
+        quantity.name: quantity
+        for quantity in (
+            PRESSURE,
+            FLOW,
+            WATER_LEVEL,
+            PUMP_STATE,
+            GAS_PRESSURE,
+            METHANE,
+            METHANE_LEL,
+            RAINFALL,
+            PONDING_DEPTH,
+            FREEBOARD,
+        )
+    }
 )
 """Every quantity by its name."""
 

@@ -22,7 +22,26 @@ from sensors.errors import RegistryError
 from sensors.quantities import QUANTITIES, Quantity
 
 _CLASS_CODES = MappingProxyType(
-    {"network_pressure": "WP", "dma_flow": "WF", "tank_level": "WL", "pump_state": "WS"}
+    {
+        "network_pressure": "WP",
+        "dma_flow": "WF",
+        "tank_level": "WL",
+        "pump_state": "WS",
+        "hydrant_pressure": "HP",
+        "fire_tank_level": "HL",
+        "manhole_methane": "GM",
+        "well_methane": "GW",
+        "station_methane": "GS",
+        "tunnel_methane": "GT",
+        "gas_pressure": "GP",
+        "gas_flow": "GF",
+        "rain_gauge": "RG",
+        "road_ponding": "FR",
+        "underpass_ponding": "FU",
+        "drain_level": "FD",
+        "river_level": "FV",
+        "drain_pump_state": "FP",
+    }
 )
 
 

@@ -6,52 +6,44 @@ from itertools import pairwise
 
 import numpy as np
 
+from sensors.devices import device_kinds
 from sensors.devices.faults import (
     Fault,
     FaultKind,
     FaultMemory,
     FaultTable,
-    copies_sent,
     errors_of,
-    restarted,
+    scaled,
     shown_times,
     stick,
 )
+from sensors.devices.gateways import build_frames, copies_sent, cut_frames, hold, restarted
+from sensors.devices.heartbeats import HEARTBEAT_MS as HEARTBEAT_MS
+from sensors.devices.heartbeats import Heartbeats
 from sensors.devices.reporting import (
     Reporting,
     Reports,
     ReportState,
-    build_frames,
-    cut_frames,
     decide,
     first_after,
     is_periodic,
     release,
     upload_times,
 )
-from sensors.devices.response import (
-    DAY_MS,
-    NoiseState,
-    Response,
-    Spread,
-    WirePrecision,
-    respond,
-    spans,
-)
-from sensors.errors import RegistryError
+from sensors.devices.response import NoiseState, Response, Spread, WirePrecision, respond, spans
 from sensors.field import DeviceStatus
-from sensors.quantities import PRESSURE, QUANTITIES
+from sensors.quantities import QUANTITIES, RAINFALL
 from sensors.readings import Floats, Frame, Int64s, ReadingBatch
 from sensors.registry import Registry
+from simulator.city.gateways import gateway_topics
 from simulator.errors import InjectionError
 from simulator.randomness import keys, normal, uniform
 
-HEARTBEAT_MS = 12 * 3_600_000
-"""Interval of battery heartbeats (NB-IoT terminals, domain reference 2.6)."""
-BATTERY_LIFE_MS = 5 * 365 * DAY_MS
-"""Time from full to empty (buried ponding sensor, domain reference 2.6)."""
-REPORT_DELTA: Mapping[str, float] = {PRESSURE.name: 0.03}
-"""Quantity → change between two looks that its devices report at once, MPa (proposed)."""
+REPORT_DELTA: Mapping[str, float] = {"pressure": 0.03, "gas_pressure": 0.5, "rainfall": 0.5}
+"""Quantity → change between two looks that its devices report at once, in its unit (proposed):
+0.03 MPa of water, 0.5 kPa of gas (a fifth of the low-pressure set-point), 0.5 mm of rain in a
+minute (30 mm/h)."""
+_EMPTY_PIPE = {"pressure": 0.0, "gas_pressure": 0.0}  # what is shown where there is no supply
 _BLOCK = 65_536  # samples worked on at once, so that the columns stay in the cache
 
 
@@ -119,7 +111,7 @@ class Fleet:
         """
         self.registry = registry
         self.frame_size = frame_size
-        self.gateway_topics: dict[str, tuple[str, str]] = _topics(registry)
+        self.gateway_topics: dict[str, tuple[str, str]] = gateway_topics(registry)
         self._seed = seed
         self._gateways = sorted(self.gateway_topics)
         rank = {gateway: place for place, gateway in enumerate(self._gateways)}
@@ -134,9 +126,8 @@ class Fleet:
         self._noise = NoiseState.fresh(devices)
         self._report = ReportState.fresh(devices)
         self._next_ms = np.zeros(devices, dtype=np.int64)
-        self._beat_ms = np.zeros(devices, dtype=np.int64)
         self._until_ms: int | None = None
-        self._kept = Reports.join([])
+        self._kept = self._held = Reports.join([])
         self._boot = np.zeros(gateways, dtype=np.int64)
         self._seq = np.zeros(gateways, dtype=np.int64)
         self.faults: tuple[Fault, ...] = ()
@@ -145,8 +136,8 @@ class Fleet:
 
     @property
     def waiting(self) -> int:
-        """Readings that devices keep for their next late batch."""
-        return len(self._kept.device)
+        """Readings kept by devices for a late batch and by gateways without a link."""
+        return len(self._kept.device) + len(self._held.device)
 
     def inject(self, fault: Fault) -> None:
         """Add a fault; InjectionError when its device or gateway is not known."""
@@ -161,7 +152,8 @@ class Fleet:
             for fault in self.faults
         ]
         changes = sum(new is not old for new, old in zip(mended, self.faults, strict=True))
-        self._set_faults(tuple(mended))
+        if changes:
+            self._set_faults(tuple(mended))
         return changes
 
     def fault_truth(self) -> list[tuple[Fault, str]]:
@@ -202,10 +194,13 @@ class Fleet:
         if len(faults):
             arrives_ms = np.where(sent.leaves_ms > start_ms, sent.leaves_ms, end_ms)
             gateway = self._gateway[sent.device]
-            heard = sent.take(~faults.struck(FaultKind.GATEWAY_OUTAGE, gateway, arrives_ms))
+            is_unheard = faults.struck(FaultKind.GATEWAY_OUTAGE, gateway, arrives_ms)
+            heard = sent.take(~is_unheard) if is_unheard.any() else sent
+        unheard = len(sent.device) - len(heard.device)
+        heard = self._linked(heard, end_ms, faults)
         statuses = self._heartbeats(end_ms, faults)
         frames, readings, lost, copies = self._framed(heard, end_ms, faults)
-        lost_readings = len(sent.device) - readings
+        lost_readings = unheard + len(heard.device) - readings
         return FleetTick(frames, statuses, sampled, readings, dropped, lost, lost_readings, copies)
 
     def _draw_devices(
@@ -225,6 +220,7 @@ class Fleet:
             (normal(made, 0), normal(made, 1), normal(made, 2)),
             calibrated_ms=self._calibrated_ms or 0,
             spread=spread,
+            is_counter=np.array([quantity is RAINFALL for quantity in quantities], dtype=np.bool_),
         )
         self._reporting = Reporting.drawn(
             self._column("interval_s"),
@@ -234,9 +230,13 @@ class Fleet:
             np.array([report_delta.get(quantity.name, np.nan) for quantity in quantities]),
             (uniform(made, 3), uniform(made, 4)),
         )
-        self._beat_phase_ms = (uniform(made, 5) * (HEARTBEAT_MS // 1000)).astype(np.int64) * 1000
-        self._battery = 0.5 + 0.5 * uniform(made, 6)
-        self._dry = np.array([0.0 if item is PRESSURE else np.nan for item in quantities])
+        years = {name: sheet.battery_years for name, sheet in device_kinds().items()}
+        kinds = self.registry.texts("kind")
+        life = [years.get(kinds[number], 5.0) for number in self._number.tolist()]
+        # One phase a gateway: it passes on the beats of all its devices in one message.
+        phase = uniform(keys(seed, "beat", self._gateways), 0)[self._gateway]
+        self._beats = Heartbeats(phase, uniform(made, 6), np.array(life))
+        self._dry = np.array([_EMPTY_PIPE.get(item.name, np.nan) for item in quantities])
         self._wire = WirePrecision.of(quantities)
 
     def _column(self, name: str) -> Floats:
@@ -262,8 +262,7 @@ class Fleet:
             self._response = replace(self._response, calibrated_ms=start_ms)
         if start_ms != self._until_ms:
             self._next_ms = first_after(self._reporting, start_ms)
-            since = start_ms - self._beat_phase_ms
-            self._beat_ms = self._beat_phase_ms + (since // HEARTBEAT_MS + 1) * HEARTBEAT_MS
+            self._beats.begin(start_ms)
         self._until_ms = end_ms
         back = restarted(self._faults, start_ms, end_ms)
         self._boot[back] += 1
@@ -305,6 +304,7 @@ class Fleet:
         )
         self._noise.noise[due], self._noise.time_ms[due] = noise.noise, noise.time_ms
         if len(faults):
+            value = scaled(faults, device, time_ms, value)
             value, self._memory = stick(faults, self._memory, device, time_ms, value)
         is_taken = np.isfinite(value)
         if len(faults):
@@ -330,9 +330,25 @@ class Fleet:
                 FaultKind.DROPOUT, sent.device, sent.time_ms, sent.time_ms, self._uniform
             )
             dropped = int(is_lost.sum())
-            sent = sent.take(~is_lost)
+            sent = sent.take(~is_lost) if dropped else sent
             sent = sent._replace(time_ms=shown_times(faults, sent.device, sent.time_ms))
         return sent._replace(value=self._wire.rounded(sent.device, sent.value)), dropped
+
+    def _linked(self, heard: Reports, end_ms: int, faults: FaultTable) -> Reports:
+        """Return what gateways send now; only those that hold or may hold are looked at."""
+        down = faults.of_kind(FaultKind.LINK_OUTAGE).target
+        is_concerned = np.zeros(len(self._gateways), dtype=np.bool_)
+        is_concerned[down] = is_concerned[self._gateway[self._held.device]] = True
+        if not is_concerned.any():
+            return heard
+        is_here = is_concerned[self._gateway[heard.device]]
+        concerned = heard.take(is_here)
+        sent, self._held = hold(self._held, concerned, self._gateway, end_ms, faults)
+        heard = heard.take(~is_here)
+        if len(sent.device) == 0:
+            return heard
+        both = Reports.join([heard, sent])
+        return both.take(np.argsort(both.device, kind="stable"))
 
     def _framed(
         self, sent: Reports, end_ms: int, faults: FaultTable
@@ -349,43 +365,25 @@ class Fleet:
         return frames, readings, int((copies == 0).sum()), int((copies == 2).sum())
 
     def _heartbeats(self, end_ms: int, faults: FaultTable) -> tuple[DeviceStatus, ...]:
-        due = np.flatnonzero(self._beat_ms <= end_ms)
-        if len(due) == 0:
+        device, time_ms = self._beats.take_until(end_ms)
+        if len(device) == 0:
             return ()
-        count = (end_ms - self._beat_ms[due]) // HEARTBEAT_MS + 1
-        device = np.repeat(due, count)
-        time_ms = self._beat_ms[device] + spans(np.zeros_like(count), count) * HEARTBEAT_MS
-        self._beat_ms[due] += count * HEARTBEAT_MS
         is_heard = ~faults.struck(FaultKind.OUTAGE, device, time_ms)
-        is_heard &= ~faults.struck(FaultKind.GATEWAY_OUTAGE, self._gateway[device], time_ms)
+        for kind in (FaultKind.GATEWAY_OUTAGE, FaultKind.LINK_OUTAGE):
+            is_heard &= ~faults.struck(kind, self._gateway[device], time_ms)
         device, time_ms = device[is_heard], time_ms[is_heard]
-        used = (time_ms - (self._calibrated_ms or 0)) / BATTERY_LIFE_MS
-        battery = np.round(np.clip(self._battery[device] - used, 0.0, 1.0), 3)
+        battery = self._beats.left(device, time_ms, self._calibrated_ms or 0)
         number = self._number[device]
         order = np.lexsort((number, time_ms))
-        columns = zip(
-            number[order].tolist(), time_ms[order].tolist(), battery[order].tolist(), strict=True
-        )
-        return tuple(DeviceStatus(self.registry.ids[n], at, left) for n, at, left in columns)
+        columns = (column[order].tolist() for column in (number, time_ms, battery))
+        ids = self.registry.ids
+        return tuple(DeviceStatus(ids[n], at, left) for n, at, left in zip(*columns, strict=True))
 
     def _uniform(self, faults: Int64s, counters: Int64s) -> Floats:
         return uniform(self._fault_key[faults], counters)
 
     def _normal(self, faults: Int64s, counters: Int64s) -> Floats:
         return normal(self._fault_key[faults], counters)
-
-
-def _topics(registry: Registry) -> dict[str, tuple[str, str]]:
-    """Return the area and domain of each gateway, in the order of the registry."""
-    topics: dict[str, tuple[str, str]] = {}
-    columns = (registry.texts(name) for name in ("gateway", "area", "domain"))
-    for gateway, area, domain in zip(*columns, strict=True):
-        if topics.setdefault(gateway, (area, domain)) != (area, domain):
-            raise RegistryError(
-                f"gateway {gateway} serves {'/'.join(topics[gateway])} and {area}/{domain}; "
-                "give each area and domain gateways of its own"
-            )
-    return topics
 
 
 def _blocks(count: Int64s) -> Iterator[slice]:

@@ -1,4 +1,4 @@
-"""Writes what the world produced: readings, the truth and the feedback, with running hashes."""
+"""Writes what the world produced: readings, truth, feedback and calls, with running hashes."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from typing import IO
 
 import msgspec
 
-from sensors.field import Feedback
+from sensors.field import Feedback, HotlineReport
 from sensors.ground_truth import TrueIncident
 from sensors.readings import Frame
 from sensors.transports.recording import RecordingWriter
@@ -19,13 +19,15 @@ PART_MS = 3_600_000
 class Recorder:
     """Writes a recording folder as the run goes.
 
-    `readings/` holds Parquet parts, `truth.jsonl` and `feedback.jsonl` one message a line. A
-    crash keeps every line and all readings but those of the last hour of event time.
+    `readings/` holds Parquet parts, `truth.jsonl` and `feedback.jsonl` one message a line, and
+    so does `hotline.jsonl` when anybody called. A crash keeps every line and all readings but
+    those of the last hour of event time.
     `listener`, when set, is given the frames of each tick.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         self._readings = RecordingWriter(folder)
         self._part_ms: int | None = None
         self.listener: Callable[[Sequence[Frame]], None] | None = None
@@ -37,6 +39,7 @@ class Recorder:
         frames: Sequence[Frame],
         truths: Sequence[TrueIncident],
         feedback: Sequence[Feedback],
+        calls: Sequence[HotlineReport] = (),
     ) -> None:
         """Record one tick."""
         if self._part_ms is None:
@@ -52,6 +55,10 @@ class Recorder:
             self._files["truth"].write({"time_ms": time_ms, "truth": truth})
         for message in feedback:
             self._files["feedback"].write(message)
+        if calls and "hotline" not in self._files:
+            self._files["hotline"] = _Lines(self._folder / "hotline.jsonl")
+        for call in calls:
+            self._files["hotline"].write(call)
 
     def close(self) -> dict[str, str]:
         """Finish the files and return the hash of each part."""

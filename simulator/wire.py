@@ -11,6 +11,7 @@ from sensors.field import (
     DamagedMessage,
     DeviceStatus,
     Feedback,
+    HotlineReport,
     WorkOrder,
     decode,
     decode_numbered,
@@ -73,9 +74,13 @@ class WorldWire:
         statuses: Sequence[DeviceStatus],
         feedback: Sequence[Feedback],
         truths: Sequence[TrueIncident],
+        calls: Sequence[HotlineReport] = (),
         is_final: bool,
     ) -> ClockTick:
-        """Publish everything of one tick, then its clock message, and return that."""
+        """Publish everything of one tick, then its clock message, and return that.
+
+        Calls to the hotline are counted once there has been one.
+        """
         for frame in frames:
             topic = self._topics[frame.id.gateway]
             self._transport.publish(topic, self._codec.encode(frame))
@@ -85,6 +90,8 @@ class WorldWire:
             self._publish("feedback", topics.feedback_topic(self._city), message)
         for truth in truths:
             self._publish("truth", topics.truth_topic(self._city), truth)
+        for call in calls:
+            self._publish("hotline", topics.hotline_topic(self._city), call)
         tick = ClockTick(number, time_ms, self._frames, dict(self._sent), is_final, self._wants_ack)
         self._last_tick = number
         self._transport.publish(topics.clock_topic(self._city), encode(tick))
@@ -135,7 +142,7 @@ class WorldWire:
             self._orders_ahead.remove(self._orders_whole)
 
     def _publish(self, kind: str, topic: str, message: object) -> None:
-        self._sent[kind] += 1
+        self._sent[kind] = self._sent.get(kind, 0) + 1
         self._transport.publish(topic, encode_numbered(self._sent[kind], message))
 
     def _publish_statuses(self, statuses: Sequence[DeviceStatus]) -> None:

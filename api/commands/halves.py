@@ -4,7 +4,7 @@ import gc
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,12 @@ from rich.console import Console
 from api.bootstrap import WorldParts, build_platform, build_world, client_id
 from api.commands.checks import check_broker_url, check_folder, checked_pace
 from api.commands.errors import FAILED, INTERRUPTED, WrongUseError, say
-from api.commands.live import LineView
+from api.commands.hosting import planned
+from api.commands.live import LineView, QuietView
+from api.commands.silence import NoCodec, NoRecorder, NoTransport
 from api.commands.stopping import Stop, stop_on_signals
 from api.library import find_scenario
-from api.plan import RunPlan, plan_run, write_plan
+from api.plan import RunPlan, write_plan
 from api.results import has_ended, platform_result, world_result
 from api.session import refuse_used_folder
 from api.settings import Settings
@@ -42,14 +44,15 @@ class Half:
     broker: str
     seed: int | None
     out: Path | None
-    city: Path | None
+    city: str | None
     is_json: bool
+    profile: str | None = None
 
     def planned(self) -> RunPlan:
         """Return the plan, once the broker's URL is known to be one."""
-        check_broker_url(self.broker)
+        check_broker_url(self.broker or None)
         file = find_scenario(self.scenario)
-        return plan_run(file.scenario, file.path, seed=self.seed, city_folder=self.city)
+        return planned(file, seed=self.seed, city=self.city, profile=self.profile)
 
 
 def run_world(half: Half, pace: str | None, *, wants_ack: bool) -> int:
@@ -76,6 +79,45 @@ def run_world(half: Half, pace: str | None, *, wants_ack: bool) -> int:
         wall_s = time.monotonic() - started_s
         summary = world_result(plan, parts.world, hashes, wall_s, folder, failure)
     return _end(summary, failure, is_json=half.is_json)
+
+
+def run_world_alone(half: Half, pace: str | None, *, records: bool) -> int:
+    """Run the world without a platform and without a wire, as fast as the pace allows.
+
+    Args:
+        half: What is asked for; it has no broker.
+        pace: Pace instead of the scenario's own.
+        records: Whether a recording is written.
+    """
+    plan = half.planned()
+    strategy = checked_pace(pace or plan.scenario.pace)
+    folder = half.out or Settings().runs / f"world-{plan.scenario.name}"
+    refuse_used_folder(folder)
+    console = Console(stderr=True)
+    view = QuietView() if half.is_json else LineView(plan, console)
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        parts = build_world(
+            plan,
+            NoTransport(),
+            folder,
+            wants_ack=False,
+            codec=NoCodec(),
+            recorder=None if records else NoRecorder(folder),
+        )
+        stack.callback(parts.world.close)
+        started_s = time.monotonic()
+        try:
+            with suppress(KeyboardInterrupt):
+                while not (parts.world.is_over or stop.is_asked):
+                    hold(strategy, parts.world.now_ms, time.monotonic, stop.wait)
+                    parts.world.advance()
+                    view.tick(parts.world.now_ms, parts.world.true_values)
+        finally:
+            hashes = parts.recorder.close()
+        wall_s = time.monotonic() - started_s
+        summary = world_result(plan, parts.world, hashes, wall_s, folder)
+    return _end(summary, "", is_json=half.is_json)
 
 
 def run_platform(half: Half) -> int:
@@ -169,10 +211,19 @@ def _end(summary: Mapping[str, Any], failure: str, *, is_json: bool) -> int:
         sys.stdout.write(json.dumps(summary, indent=1) + "\n")
     else:
         console = Console()
-        for key, value in summary.items():
+        for key, value in _flat(summary):
             console.print(f"{key}: {value}", highlight=False, markup=False, soft_wrap=True)
     if failure:
         return say(f"{failure}\nwhat was recorded until then is in {summary['out']}", FAILED)
     if summary["complete"]:
         return 0
     return say(f"interrupted; what was recorded is in {summary['out']}", INTERRUPTED)
+
+
+def _flat(summary: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what a summary holds, line by line, with the names of its parts joined by dots."""
+    for key, value in summary.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value

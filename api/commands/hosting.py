@@ -1,19 +1,22 @@
 """Carries out `tocsin run`: plans, shows the run while it goes, prints what it came to."""
 
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from api.cities import city_size
 from api.commands.checks import check_broker_url, checked_pace
 from api.commands.errors import FAILED, INTERRUPTED, say
 from api.commands.live import view_for
 from api.commands.stopping import Stop, stop_on_signals
-from api.library import find_scenario
+from api.library import ScenarioFile, find_scenario
 from api.plan import RunPlan, plan_run
 from api.results import RunResult
 from api.session import RunSession, refuse_used_folder
@@ -51,7 +54,8 @@ def host_run(
     out: Path | None,
     is_json: bool,
     seed: int | None = None,
-    city: Path | None = None,
+    city: str | None = None,
+    profile: str | None = None,
     name: str = "",
 ) -> int:
     """Run a scenario to its end, or until somebody stops it, and return the exit code."""
@@ -60,7 +64,7 @@ def host_run(
     check_broker_url(wire.broker)
     folder = out or new_folder(name or file.scenario.name)
     refuse_used_folder(folder)
-    plan = plan_run(file.scenario, file.path, seed=seed, city_folder=city)
+    plan = planned(file, seed=seed, city=city, profile=profile)
     console = Console(stderr=is_json)
     with stop_on_signals() as stop:
         result, failure = _carry_out(plan, folder, strategy, wire, console, stop, is_json=is_json)
@@ -74,6 +78,29 @@ def host_run(
         return 0
     when = city_time(plan.scenario.start_ms + result.event_ms, plan.scenario.utc_offset_ms)
     return say(f"interrupted at {when}; what was recorded is in {folder}", INTERRUPTED)
+
+
+def planned(
+    file: ScenarioFile, *, seed: int | None, city: str | None, profile: str | None
+) -> RunPlan:
+    """Return the plan of a run; says on stderr what takes long meanwhile.
+
+    Args:
+        file: The scenario.
+        seed: Seed instead of the scenario's own.
+        city: City folder, or a size to generate, instead of the scenario's own.
+        profile: Load profile instead of the scenario's own.
+    """
+    size = city_size(city)
+    return plan_run(
+        file.scenario,
+        file.path,
+        seed=seed,
+        city_folder=None if city is None or size else Path(city),
+        size=size,
+        profile=profile,
+        note=lambda text: say(f"{text} …", 0),
+    )
 
 
 def _carry_out(
@@ -114,6 +141,7 @@ def print_result(console: Console, result: RunResult) -> None:
     """Print the outcome of a run for people."""
     summary = result.summary
     incidents, scores, readings = (summary[key] for key in ("incidents", "evaluation", "readings"))
+    frames = summary["frames"]
     if incidents["found"] is None:
         head = f"stopped before the end and not scored; true incidents so far: {incidents['true']}"
     else:
@@ -135,10 +163,14 @@ def print_result(console: Console, result: RunResult) -> None:
             f"{readings['rejected']:,} rejected"
         ),
         Text(
-            f"{summary['pace']['actual']:,.0f}× real time (asked: {summary['pace']['asked']}), "
-            f"{summary['wall_s']:.1f} s; water balance closes within "
-            f"{summary['water_balance']['error_share']:.2%}"
+            f"frames: {frames['published']:,} published = {frames['received']:,} received + "
+            f"{frames['declared_lost']:,} declared lost + {frames['unaccounted']:,} unaccounted"
         ),
+        Text(
+            f"{summary['pace']['actual']:,.0f}× real time (asked: {summary['pace']['asked']}), "
+            f"{summary['wall_s']:.1f} s"
+        ),
+        Text(_conservation(summary)),
         Text(f"recording: {summary['out']}  hash {summary['recording_hash'][:16]}"),
     ]
     if result.report is not None:
@@ -146,6 +178,17 @@ def print_result(console: Console, result: RunResult) -> None:
     console.print()
     for line in lines:
         console.print(line, soft_wrap=True)
+
+
+def _conservation(summary: Mapping[str, Any]) -> str:
+    """Return how well the networks conserved what flows in them."""
+    parts = [f"water balance closes within {summary['water_balance']['error_share']:.2%}"]
+    balances = summary.get("balances", {})
+    if "flood" in balances:
+        parts.append(f"storm water within {abs(balances['flood']['continuity_error']):.2%}")
+    if "gas" in balances:
+        parts.append(f"gas at its worst node within {balances['gas']['imbalance']:.0e}")
+    return ", ".join(parts)
 
 
 def new_folder(name: str) -> Path:

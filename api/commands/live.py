@@ -113,6 +113,12 @@ class TableView:
             if entry.kind == "DeviceHealth":
                 change = self._doubtful.add if entry.data["is_on"] else self._doubtful.discard
                 change((entry.data["device"], entry.data["kind"]))
+            elif entry.kind == "DeviceHealthGroup":
+                marked = {(device, entry.data["kind"]) for device in entry.data["devices"]}
+                if entry.data["is_on"]:
+                    self._doubtful |= marked
+                else:
+                    self._doubtful -= marked
             text = tell(entry)
             if text is None:
                 continue

@@ -19,7 +19,18 @@ OutOption = Annotated[
     Path | None, typer.Option(help="Folder of the recording. Default: a new one in ./runs.")
 ]
 CityOption = Annotated[
-    Path | None, typer.Option(help="City folder (`tocsin city import`) instead of the scenario's.")
+    str | None,
+    typer.Option(
+        help="City instead of the scenario's: a folder (`tocsin city import`), or a size to "
+        "generate: town, city, metropolis."
+    ),
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Load profile of the devices: default, real, beijing, nanjing, shenyang, stress, or "
+        "a .yaml file. Default: as filed."
+    ),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")

@@ -9,6 +9,7 @@ from api.commands.options import (
     JsonOption,
     OutOption,
     PaceOption,
+    ProfileOption,
     ScenarioArg,
     SeedOption,
 )
@@ -34,6 +35,7 @@ def run(
     ] = None,
     out: OutOption = None,
     city: CityOption = None,
+    profile: ProfileOption = None,
     is_json: JsonOption = False,
 ) -> int:
     """Run a scenario: world and platform face each other until its end.
@@ -48,11 +50,22 @@ def run(
         tocsin run scenarios/water-burst.yaml --transport mqtt --pace 600 --out runs/b1
 
         tocsin run water-burst --city cities/net3 --seed 7 --json
+
+        tocsin run quiet-day --city city --profile shenyang
     """
     from api.commands.hosting import Wire, host_run
 
     wire = Wire(transport or ("mqtt" if broker else "memory"), broker)
-    return host_run(scenario, pace=pace, seed=seed, wire=wire, out=out, city=city, is_json=is_json)
+    return host_run(
+        scenario,
+        pace=pace,
+        seed=seed,
+        wire=wire,
+        out=out,
+        city=city,
+        profile=profile,
+        is_json=is_json,
+    )
 
 
 def demo(

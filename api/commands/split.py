@@ -1,6 +1,6 @@
 """`tocsin simulate` and `tocsin pipeline`: each half alone, facing the other over a broker."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -9,6 +9,7 @@ from api.commands.options import (
     JsonOption,
     OutOption,
     PaceOption,
+    ProfileOption,
     ScenarioArg,
     SeedOption,
 )
@@ -21,17 +22,28 @@ RequiredBroker = Annotated[
 
 def simulate(
     scenario: ScenarioArg,
-    broker: RequiredBroker,
+    broker: Annotated[
+        str | None,
+        typer.Option(envvar="TOCSIN_BROKER", help="MQTT broker, mqtt://[user:password@]host:port."),
+    ] = None,
+    transport: Annotated[
+        Literal["mqtt", "none"],
+        typer.Option(help="`none`: the world alone, without broker, platform and encoding."),
+    ] = "mqtt",
     pace: PaceOption = None,
     seed: SeedOption = None,
     out: OutOption = None,
     city: CityOption = None,
+    profile: ProfileOption = None,
     lockstep: Annotated[
         bool,
         typer.Option(
             help="Wait for the platform's acknowledgement of each tick. Use --no-lockstep for "
             "a platform that sends none (yours)."
         ),
+    ] = True,
+    record: Annotated[
+        bool, typer.Option(help="Write a recording; --no-record only with --transport none.")
     ] = True,
     is_json: JsonOption = False,
 ) -> int:
@@ -47,10 +59,26 @@ def simulate(
         tocsin pipeline water-burst --broker mqtt://127.0.0.1:1883
 
         tocsin simulate water-burst --broker mqtt://127.0.0.1:1883 --pace 600
-    """
-    from api.commands.halves import Half, run_world
 
-    half = Half(scenario, broker, seed=seed, out=out, city=city, is_json=is_json)
+    Without any broker, to see how fast the world is:
+
+        tocsin simulate quiet-day --transport none --no-record
+    """
+    from api.commands.errors import WrongUseError
+    from api.commands.halves import Half, run_world, run_world_alone
+
+    half = Half(
+        scenario, broker or "", seed=seed, out=out, city=city, is_json=is_json, profile=profile
+    )
+    if transport == "none":
+        return run_world_alone(half, pace, records=record)
+    if not broker:
+        raise WrongUseError(
+            "Missing option '--broker' (or TOCSIN_BROKER): mqtt://host:port; "
+            "--transport none runs the world alone"
+        )
+    if not record:
+        raise WrongUseError("--no-record goes with --transport none only")
     return run_world(half, pace, wants_ack=lockstep)
 
 
@@ -60,6 +88,7 @@ def pipeline(
     seed: SeedOption = None,
     out: OutOption = None,
     city: CityOption = None,
+    profile: ProfileOption = None,
     is_json: JsonOption = False,
 ) -> int:
     """Run the platform alone on a broker, until the world's last tick.
@@ -74,4 +103,5 @@ def pipeline(
     """
     from api.commands.halves import Half, run_platform
 
-    return run_platform(Half(scenario, broker, seed=seed, out=out, city=city, is_json=is_json))
+    half = Half(scenario, broker, seed=seed, out=out, city=city, is_json=is_json, profile=profile)
+    return run_platform(half)

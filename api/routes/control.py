@@ -10,9 +10,9 @@ from api.problems import ProblemError
 from api.routes.dependencies import DrivenRun
 from api.schemas.incident import InjectedIncident, NewIncident
 from api.schemas.run import NewPace, RunInfo, Steps
-from sensors.ground_truth import TrueKind
 from simulator.errors import InjectionError
 from simulator.scenario import IncidentSpec
+from simulator.scenario.kinds import happening_kinds
 
 router = APIRouter(prefix="/runs/{run_id}")
 
@@ -78,10 +78,11 @@ def inject(run: DrivenRun, body: NewIncident) -> InjectedIncident:
 
 def _no_injection(run: RunController, body: NewIncident, error: InjectionError) -> ProblemError:
     city = run.city()
-    ids = {table: [row["id"] for row in city.rows(table)] for table in ("nodes", "links")}
-    fitting = ids["nodes" if body.kind is TrueKind.DEMAND_SURGE else "links"]
+    rows = [*city.rows("nodes"), *city.rows("links")]
+    befalls = happening_kinds()[body.kind].element.split(" or ")
+    fitting = [row["id"] for row in rows if row["kind"] in befalls]
     close = difflib.get_close_matches(body.element, fitting, n=5, cutoff=0.0)
     members = {"element": body.element, "close": close}
-    if body.element in ids["nodes"] or body.element in ids["links"]:
+    if any(row["id"] == body.element for row in rows):
         return ProblemError(422, "cannot-happen", str(error), **members)
     return ProblemError(404, "unknown-element", str(error), **members)

@@ -74,8 +74,38 @@ def _scenario(asked: str | dict[str, Any]) -> ScenarioFile:
             f"scenario.city: {sorted(city)}: a scenario in a request may only generate its city; "
             "name a folder of cities/ in the member `city` of the request",
         )
+    _refuse_files(content)
     source = library_folder() / "request"
     return ScenarioFile(source, parse_scenario(json.dumps(content), "scenario"))
+
+
+def _refuse_files(content: dict[str, Any]) -> None:
+    """Refuse a scenario that would have this server read a file of the caller's choice.
+
+    Raises:
+        ProblemError: 422 `foreign-file`, naming the key and what to give instead.
+    """
+    for key, shipped in (("profile", "a shipped profile"), ("fault_rates", "a shipped set")):
+        if str(content.get(key, "")).lower().endswith((".yaml", ".yml")):
+            raise _foreign(f"{key}: {content[key]!r}", f"name {shipped}, not a file")
+    for place, item in enumerate(_rows(content.get("compose"))):
+        name = str(item.get("scenario", ""))
+        if "/" in name or "\\" in name:
+            raise _foreign(f"compose.{place}.scenario: {name!r}", "name one of the library")
+    for place, item in enumerate(_rows(content.get("storms"))):
+        if item.get("file") is not None:
+            raise _foreign(
+                f"storms.{place}.file: {item['file']!r}", "give the sums by another kind"
+            )
+
+
+def _rows(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _foreign(what: str, fix: str) -> ProblemError:
+    text = f"scenario.{what}: a scenario in a request may not name a file of the server; {fix}"
+    return ProblemError(422, "foreign-file", text)
 
 
 def _from_library(name: str) -> ScenarioFile:

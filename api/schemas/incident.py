@@ -29,11 +29,16 @@ class NewIncident(BaseModel):
     )
 
     kind: TrueKind
-    element: str = Field(description="network element, see `GET /runs/{id}/network`")
+    element: str = Field(
+        "", description="network element, see `GET /runs/{id}/network`; left out for river_high"
+    )
     outflow_m3_h: float | None = Field(None, gt=0, description="leaks: discharge at 30 m head")
     share_of_demand: float | None = Field(None, gt=0, le=5, description="leaks: of mean demand")
     growth: Duration = Field(0, description="slow leaks: time to reach the full size")
     factor: float = Field(2.0, gt=0, description="demand surges: times the normal demand")
+    amount: float | None = Field(
+        None, description="gas, flood and fire: size in the unit of the kind (mm, Nm3/h, share, m)"
+    )
     duration: Duration | None = Field(None, description="until it ends by itself; left out: never")
     after: Duration = Field(0, description="from now, such as `10m`")
     id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+$", description="left out: one is made")
@@ -50,6 +55,7 @@ class InjectedIncident(BaseModel):
             "onset": "2026-06-01T01:10:00+08:00",
             "onset_ms": 1780247400000,
             "outflow_m3_h": 42.5,
+            "amount": 0.0,
         }
     )
 
@@ -59,6 +65,7 @@ class InjectedIncident(BaseModel):
     onset: str = Field(description="event time in the city's time zone")
     onset_ms: int
     outflow_m3_h: float
+    amount: float
 
     @classmethod
     def of(cls, plan: IncidentPlan, utc_offset_ms: int) -> "InjectedIncident":
@@ -70,6 +77,7 @@ class InjectedIncident(BaseModel):
             onset=event_time(plan.onset_ms, utc_offset_ms),
             onset_ms=plan.onset_ms,
             outflow_m3_h=plan.outflow_m3_h,
+            amount=plan.amount,
         )
 
 

@@ -47,6 +47,11 @@ class Case:
         is_stale: Whether the newest version lacks something.
         drafts: Draft warnings that wait for the decision.
         warning: The warning in its newest version, None before it is issued.
+        family: What its alarms are about (`point_grouping.Family`); empty for water mains.
+        rise_ms: How long its first device took from clean air to the limit, 0 when not known.
+        marks: What sensors show at the place (`Mark`).
+        placed_devices: How many devices its place was worked out from.
+        people: People who live near its place.
     """
 
     id: str
@@ -80,6 +85,11 @@ class Case:
     is_stale: bool = True
     drafts: list[WarningNotice] = field(default_factory=list)
     warning: WarningNotice | None = None
+    family: str = ""
+    rise_ms: int = 0
+    marks: list[str] = field(default_factory=list)
+    placed_devices: int = 0
+    people: float = 0.0
 
     @property
     def is_open(self) -> bool:

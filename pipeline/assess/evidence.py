@@ -1,6 +1,6 @@
 """What the devices show against what the model expects: changes, residuals and their sigma."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,21 @@ class Evidence:
     has_running: bool = False
     has_empty_tank: bool = False
 
+    def of(self, rows: Flags) -> "Evidence":
+        """Return the evidence of some of the devices, (devices,) true for those kept."""
+        return replace(
+            self,
+            device=self.device[rows],
+            is_pressure=self.is_pressure[rows],
+            measured=self.measured[rows],
+            modelled=self.modelled[rows],
+            noise=self.noise[rows],
+            sigma=self.sigma[rows],
+            before=self.before[rows],
+            after=self.after[rows],
+            after_ms=self.after_ms[rows],
+        )
+
     @property
     def residual(self) -> Floats:
         """Measured change that demand, pumps and tanks do not explain."""
@@ -119,8 +134,13 @@ def conditions_at(history: History, layout: Layout, at_ms: int, *, is_after: boo
     switched between two of its samples is what moved the pressures that raised the alarm.
     """
     pick = history.next_after if is_after else history.last_before
-    pumps = {layout.element[n]: pick(n, at_ms) for n in layout.pumps.tolist()}
-    tanks = {layout.element[n]: pick(n, at_ms) for n in layout.tanks.tolist()}
+    pumps, tanks = (
+        {
+            layout.element[number]: value
+            for number, value in zip(devices.tolist(), pick(devices, at_ms).tolist(), strict=True)
+        }
+        for devices in (layout.pumps, layout.tanks)
+    )
     return Conditions(
         {pump: value > 0.5 for pump, value in sorted(pumps.items()) if np.isfinite(value)},
         {tank: value for tank, value in sorted(tanks.items()) if np.isfinite(value)},

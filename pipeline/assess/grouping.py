@@ -64,7 +64,7 @@ def _place(
     near = [case for case in state.cases.values() if _is_near(case, alarm, layout, policy)]
     for case in near:
         if case.is_open and _is_timely(case, alarm, onset_ms, layout, policy):
-            _join(state, case, alarm, onset_ms, layout)
+            join_case(state, case, alarm, onset_ms, layout)
             return Grouped.JOINED
     for case in near:
         if case.status is IncidentStatus.DISMISSED and _absorbs(case, alarm, onset_ms, policy):
@@ -74,7 +74,7 @@ def _place(
             again = alarm.state is not AlarmState.PROVISIONAL and onset_ms > case.ended_ms
             if not again or _has_other(state, alarm):
                 return Grouped.QUIET_AFTER_CLOSURE
-    _open(state, alarm, onset_ms, now_ms, layout)
+    open_case(state, alarm, onset_ms, now_ms, layout)
     return Grouped.OPENED
 
 
@@ -111,7 +111,7 @@ def _has_other(state: AssessState, alarm: Alarm) -> bool:
     )
 
 
-def _join(state: AssessState, case: Case, alarm: Alarm, onset_ms: int, layout: Layout) -> None:
+def join_case(state: AssessState, case: Case, alarm: Alarm, onset_ms: int, layout: Layout) -> None:
     """Add an alarm; one that began earlier moves the onset, and with it the reference."""
     state.owner[alarm.id] = case.id
     case.alarms.append(alarm.id)
@@ -125,7 +125,8 @@ def _join(state: AssessState, case: Case, alarm: Alarm, onset_ms: int, layout: L
     case.is_stale = True
 
 
-def _open(state: AssessState, alarm: Alarm, onset_ms: int, now_ms: int, layout: Layout) -> None:
+def open_case(state: AssessState, alarm: Alarm, onset_ms: int, now_ms: int, layout: Layout) -> Case:
+    """Open a case with its first alarm and return it."""
     case_id = f"I-{alarm.area}-{now_ms}"
     copy = 2
     while case_id in state.cases:  # a second event of the same area, known at the same moment
@@ -143,4 +144,5 @@ def _open(state: AssessState, alarm: Alarm, onset_ms: int, now_ms: int, layout: 
         location=Location((), (), x_m, y_m, "first_alarm"),
     )
     state.cases[case_id] = case
-    _join(state, case, alarm, onset_ms, layout)
+    join_case(state, case, alarm, onset_ms, layout)
+    return case

@@ -69,16 +69,18 @@ class History:
         Samples strictly inside one of the spans of time `but` are left out. Arrays (devices,
         count) of time_ms and value, newest first; time 0 and NaN where there are fewer.
         """
-        time_s = self.time_s[devices].astype(np.int64)
-        wanted = (time_s > 0) & (time_s * 1000 >= from_ms // 1000 * 1000)
-        if to_ms is not None:
-            wanted &= time_s * 1000 <= to_ms
+        kept_s = self.time_s[devices]
+        place = np.flatnonzero(kept_s >= max(from_ms // 1000, 1))
+        time_ms = kept_s.reshape(-1)[place].astype(np.int64) * 1000
+        wanted = np.ones(len(place), np.bool_) if to_ms is None else time_ms <= to_ms
         for start_ms, end_ms in but:
-            wanted &= (time_s * 1000 <= start_ms) | (time_s * 1000 >= end_ms)
-        time_s = np.where(wanted, time_s, 0)
-        cell = np.argsort(-time_s, axis=1, kind="stable")[:, :count]
+            if end_ms > from_ms and (to_ms is None or start_ms < to_ms):
+                wanted &= (time_ms <= start_ms) | (time_ms >= end_ms)
+        time_s = np.zeros(kept_s.shape, np.int64)
+        time_s.reshape(-1)[place[wanted]] = time_ms[wanted] // 1000
+        cell = _newest_first(time_s, self.head[devices], count)
         chosen_s = np.take_along_axis(time_s, cell, axis=1)
-        value = np.take_along_axis(self.value[devices].astype(np.float64), cell, axis=1)
+        value = np.take_along_axis(self.value[devices], cell, axis=1).astype(np.float64)
         return chosen_s * 1000, np.where(chosen_s > 0, value, np.nan)
 
     def switches(self, devices: NDArray[np.integer]) -> list[tuple[int, int]]:
@@ -87,33 +89,63 @@ class History:
         When within a span it changed nobody knows, so what was measured in it cannot be held
         against a model of either state.
         """
-        spans: list[tuple[int, int]] = []
-        for device in devices.tolist():
-            order = np.argsort(self.time_s[device], kind="stable")
-            order = order[self.time_s[device, order] > 0]
-            time_ms = self.time_s[device, order].astype(np.int64) * 1000
-            changed = np.flatnonzero(np.diff(self.value[device, order] > 0.5))
-            spans += zip(time_ms[changed].tolist(), time_ms[changed + 1].tolist(), strict=True)
-        return sorted(spans)
+        time_s = self.time_s[devices].astype(np.int64)
+        order = np.argsort(time_s, axis=1, kind="stable")
+        time_ms = np.take_along_axis(time_s, order, axis=1) * 1000
+        is_on = np.take_along_axis(self.value[devices], order, axis=1) > 0.5
+        changed = (time_ms[:, :-1] > 0) & (is_on[:, :-1] != is_on[:, 1:])
+        starts, ends = time_ms[:, :-1][changed].tolist(), time_ms[:, 1:][changed].tolist()
+        return sorted(zip(starts, ends, strict=True))
 
-    def next_after(self, device: int, at_ms: int) -> float:
-        """Return a device's first value at or after `at_ms`, else its newest; NaN for none."""
-        time_s = self.time_s[device].astype(np.int64)
-        known = time_s > 0
-        if not known.any():
-            return float("nan")
-        later = known & (time_s * 1000 >= at_ms)
-        cell = np.argmin(np.where(later, time_s, np.iinfo(np.int64).max)) if later.any() else None
-        return float(self.value[device, np.argmax(time_s) if cell is None else cell])
+    def next_after(self, devices: NDArray[np.integer], at_ms: int) -> Floats:
+        """Return each device's first value at or after `at_ms`, else its newest; NaN for none."""
+        time_s = self.time_s[devices].astype(np.int64)
+        is_later = (time_s > 0) & (time_s * 1000 >= at_ms)
+        later = np.argmin(np.where(is_later, time_s, np.iinfo(np.int64).max), axis=1)
+        cell = np.where(is_later.any(axis=1), later, np.argmax(time_s, axis=1))
+        return self._at(devices, time_s, cell)
 
-    def last_before(self, device: int, at_ms: int) -> float:
-        """Return a device's newest value at or before `at_ms`, else its oldest; NaN for none."""
-        time_s = self.time_s[device].astype(np.int64)
-        known = time_s > 0
-        if not known.any():
-            return float("nan")
-        earlier = known & (time_s * 1000 <= at_ms)
-        if earlier.any():
-            return float(self.value[device, np.argmax(np.where(earlier, time_s, -1))])
-        oldest = np.argmin(np.where(known, time_s, np.iinfo(np.int64).max))
-        return float(self.value[device, oldest])
+    def last_before(self, devices: NDArray[np.integer], at_ms: int) -> Floats:
+        """Return each device's newest value at or before `at_ms`, else its oldest; NaN for none."""
+        time_s = self.time_s[devices].astype(np.int64)
+        is_known = time_s > 0
+        is_earlier = is_known & (time_s * 1000 <= at_ms)
+        earlier = np.argmax(np.where(is_earlier, time_s, -1), axis=1)
+        oldest = np.argmin(np.where(is_known, time_s, np.iinfo(np.int64).max), axis=1)
+        return self._at(devices, time_s, np.where(is_earlier.any(axis=1), earlier, oldest))
+
+    def _at(self, devices: NDArray[np.integer], time_s: Int64s, cell: NDArray[np.intp]) -> Floats:
+        rows = np.arange(len(devices))
+        value = self.value[devices][rows, cell].astype(np.float64)
+        known: Floats = np.where(time_s[rows, cell] > 0, value, np.nan)
+        return known
+
+
+def _newest_first(time_s: Int64s, head: Int64s, count: int) -> NDArray[np.intp]:
+    """Return the cells of the newest `count` samples of each row, newest first; 0 is no sample.
+
+    Samples nearly always come in the order of time: then the ring gives the order, and only
+    rows with a late one are sorted.
+    """
+    rows = np.arange(len(time_s))
+    cell = np.zeros((len(rows), min(count, DEPTH)), np.intp)
+    is_sorted = np.ones(len(rows), np.bool_)
+    newer = np.full(len(rows), np.iinfo(np.int64).max)
+    found = np.zeros(len(rows), np.int64)
+    empty = np.zeros(len(rows), np.intp)
+    for back in range(1, DEPTH + 1):
+        place = (head - back) % DEPTH
+        time = time_s[rows, place]
+        there = time > 0
+        is_sorted &= ~there | (time < newer)
+        newer = np.where(there, time, newer)
+        chosen = there & (found < cell.shape[1])
+        cell[rows[chosen], found[chosen]] = place[chosen]
+        found += there
+        empty = np.where(there, empty, place)
+    cell = np.where(np.arange(cell.shape[1]) < found[:, None], cell, empty[:, None])
+    late = np.flatnonzero(~is_sorted)
+    if len(late):
+        order = np.argsort(-time_s[late], axis=1, kind="stable")
+        cell[late] = order[:, : cell.shape[1]]
+    return cell

@@ -1,6 +1,6 @@
 """Looks into one case: evidence, search, decision, place and consequence in one go."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse.csgraph import dijkstra
@@ -55,6 +55,11 @@ class Investigator:
     ) -> None:
         self._layout, self._exposure = layout, exposure
         self._model, self._policy = model, policy
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the network has more pipes than one search goes through."""
+        return self._model is not None and len(self._model.pipes) > self._policy.max_pipes
 
     def is_ready(self, state: AssessState, case: Case, now_ms: int) -> bool:
         """Return whether pumps and enough pressure devices have reported since onset.
@@ -128,13 +133,37 @@ class Investigator:
         at_ms = int(np.median(evidence.after_ms)) // 60_000 * 60_000
         conditions = conditions_at(state.history, self._layout, at_ms, is_after=True)
         pipes = [pipe for pipe in model.pipes if pipe in self._layout.links]
-        if len(pipes) > self._policy.max_pipes:
-            areas = {self._layout.area[number] for number in case.devices}
-            near = frozenset[str]().union(
-                areas, *(self._layout.neighbours.get(area, frozenset()) for area in areas)
-            )
-            pipes = [pipe for pipe in pipes if self._layout.links[pipe].area in near]
-        return locate(evidence, model, pipes, at_ms, conditions, self._policy)
+        if len(pipes) <= self._policy.max_pipes:
+            return locate(evidence, model, pipes, at_ms, conditions, self._policy)
+        near = self._near(case)
+        pipes = [pipe for pipe in pipes if self._layout.links[pipe].area in near]
+        pipes = self._closest(case, pipes)
+        shows = np.array([self._layout.area[number] in near for number in evidence.device.tolist()])
+        fit = locate(evidence.of(shows), model, pipes, at_ms, conditions, self._policy)
+        if fit is None:
+            return None
+        predicted = np.zeros(len(evidence.device))
+        predicted[shows] = fit.predicted
+        return replace(fit, predicted=predicted)
+
+    def _near(self, case: Case) -> frozenset[str]:
+        """Return the areas of a case's devices and those that touch them."""
+        areas = {self._layout.area[number] for number in case.devices}
+        touching = (self._layout.neighbours.get(area, frozenset()) for area in areas)
+        return frozenset[str]().union(areas, *touching)
+
+    def _closest(self, case: Case, pipes: list[str]) -> list[str]:
+        """Return at most `max_pipes` pipes, those nearest to the case's devices, in order."""
+        most = self._policy.max_pipes
+        if len(pipes) <= most:
+            return pipes
+        links = self._layout.links
+        place_m = np.array([(links[pipe].x_m, links[pipe].y_m) for pipe in pipes])
+        away_m = np.full(len(pipes), np.inf)
+        for x_m, y_m in self._layout.place_m[case.devices].tolist():
+            away_m = np.minimum(away_m, np.hypot(place_m[:, 0] - x_m, place_m[:, 1] - y_m))
+        chosen = np.sort(np.argsort(away_m, kind="stable")[:most])
+        return [pipes[index] for index in chosen.tolist()]
 
     def place(self, case: Case, finding: Finding) -> Location:
         """Return where a confirmed case is held to be."""

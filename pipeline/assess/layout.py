@@ -85,8 +85,9 @@ class Layout:
             for row, (first, second), middle in zip(rows, ends.tolist(), middle_m, strict=True)
         }
         quantity = np.array(registry.texts("quantity"), dtype=str)
+        is_water = np.array(registry.texts("domain"), dtype=str) == "water"
         numbers = {
-            name: np.flatnonzero(quantity == name).astype(np.int32)
+            name: np.flatnonzero(is_water & (quantity == name)).astype(np.int32)
             for name in (PRESSURE.name, FLOW.name, PUMP_STATE.name, WATER_LEVEL.name)
         }
         element = tuple(registry.texts("element"))

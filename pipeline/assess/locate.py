@@ -12,6 +12,10 @@ from sensors.readings import Floats
 
 _FACTORS = np.geomspace(0.05, 12.0, 45)
 _IMPOSSIBLE = -1e9
+_AT_ONCE = 64
+"""Pipes asked for at once, to bound what an answer takes in memory."""
+_FEW_REFINED = 8
+"""Candidates searched again in a network of more than `max_pipes`: solving one takes long."""
 _NEAR_FACTORS = np.geomspace(0.6, 1.67, 15)
 
 
@@ -90,11 +94,17 @@ def locate(
     residual, sigma, share = evidence.residual, evidence.sigma, policy.signature_share
 
     def signatures(chosen: Sequence[str], leak_m3_h: float) -> Floats:
-        changes = model.leak_changes(at_ms, conditions, chosen, leak_m3_h)[:, evidence.device]
-        return np.nan_to_num(changes)
+        parts = [chosen[first : first + _AT_ONCE] for first in range(0, len(chosen), _AT_ONCE)]
+        changes = [
+            model.leak_changes(at_ms, conditions, part, leak_m3_h, evidence.device)
+            for part in parts
+        ]
+        return np.nan_to_num(np.concatenate(changes))
 
     first = match(signatures(pipes, policy.leak_m3_h), residual, sigma, share, _FACTORS)
-    order = np.argsort(-first.likelihood, kind="stable")[: policy.refined_pipes]
+    is_large = len(model.pipes) > policy.max_pipes
+    refined = min(policy.refined_pipes, _FEW_REFINED) if is_large else policy.refined_pipes
+    order = np.argsort(-first.likelihood, kind="stable")[:refined]
     chosen = [pipes[index] for index in order.tolist()]
     size_m3_h = policy.leak_m3_h * float(first.factor[order[0]])
     second = match(signatures(chosen, size_m3_h), residual, sigma, share, _FACTORS)

@@ -49,9 +49,13 @@ class AssessPolicy:
         explained_share: The model explains a change when this share of it is in the model.
         leak_share: A leak explains the residuals when this share of them is in its signature.
         leak_gain: Log-likelihood a leak must gain over "nothing happened" to be believed.
-        empty_tank_m: A tank measured below this level supplies nothing any more.
+        empty_tank_m: A tank measured below this level while no pump runs is as good as empty:
+            pumps that could start would have done so long before.
         least_confidence: A burst less sure than this is not sent out: more samples may tell, and
             if none do it is dismissed.
+        second_confidence: A second burst in the wake of an open one near by must be this sure;
+            else it is held to be part of the first.
+        works_distance_m: So far from a burst the work on it moves pressures.
         fault_margin: Log-likelihood by which one cause must beat another to replace it.
         model_share: Model error, as a share of the modelled change.
         signature_share: Model error, as a share of a leak's signature.
@@ -95,8 +99,10 @@ class AssessPolicy:
     explained_share: float = 0.6
     leak_share: float = 0.5
     leak_gain: float = 10.0
-    empty_tank_m: float = 0.3
+    empty_tank_m: float = 1.0
     least_confidence: float = 0.1
+    second_confidence: float = 0.9
+    works_distance_m: float = 3000.0
     fault_margin: float = 3.0
     model_share: float = 0.25
     signature_share: float = 0.15
@@ -148,6 +154,8 @@ BASIS: Mapping[str, str] = MappingProxyType(
         "leak_gain": "proposed: odds of about 20,000 to 1",
         "empty_tank_m": "proposed",
         "least_confidence": "proposed",
+        "second_confidence": "proposed: two bursts at once are rare, their wakes are not",
+        "works_distance_m": "proposed: one pressure zone",
         "fault_margin": "proposed: odds of about 20 to 1",
         "model_share": "proposed: for roughness and demand errors of 10 %",
         "signature_share": "proposed: for roughness and demand errors of 10 %",

@@ -26,6 +26,19 @@ class Reason(StrEnum):
     RELOCATED = "relocated"
     CLOSED_BY_SUPERVISION = "closed_by_supervision"
     MERGED_INTO_INCIDENT = "merged_into_incident"
+    METHANE_HELD_ABOVE_LIMIT = "methane_held_above_limit"
+    METHANE_IN_SEVERAL_SPACES = "methane_in_several_spaces"
+    METHANE_AND_PRESSURE_AGREE = "methane_and_pressure_agree"
+    GAS_PRESSURE_LOW = "gas_pressure_low"
+    SLOW_RISE_IN_ONE_SPACE = "slow_rise_in_one_space"
+    WATER_STANDS = "water_stands"
+    PUMP_MEASURED_STANDING = "pump_measured_standing"
+    DRAINS_FULL = "drains_full"
+    HYDRANT_PRESSURE_LOW = "hydrant_pressure_low"
+    HEAVY_RAIN = "heavy_rain"
+    CLOSURE_DEPTH_REACHED = "closure_depth_reached"
+    WATER_GONE = "water_gone"
+    WATER_BACK = "water_back"
 
 
 class Adjustment(StrEnum):
@@ -35,3 +48,5 @@ class Adjustment(StrEnum):
     HIGH_CONSEQUENCE = "high_consequence"
     UNCORROBORATED = "one_uncorroborated_doubtful_sensor"
     RED_NEVER_LOWERED = "red_never_lowered"
+    HELD_AS_BIOGAS = "held_as_biogas"
+    NOTICE_ONLY = "notice_only"

@@ -13,8 +13,11 @@ from pipeline.assess.history import History
 from pipeline.assess.investigate import Finding, Investigator
 from pipeline.assess.layout import Layout
 from pipeline.assess.notices import cancel, cancelled, issue
+from pipeline.assess.point_policy import PointPolicy, default_point_policy
+from pipeline.assess.points import PointDesk
 from pipeline.assess.policy import AssessPolicy
 from pipeline.assess.reasons import Reason
+from pipeline.assess.surroundings import Surroundings
 from pipeline.messages import (
     Alarm,
     Cause,
@@ -33,7 +36,9 @@ from sensors.field import Feedback, FeedbackKind
 from sensors.levels import Level, worst
 from sensors.registry import Registry
 
-_NAME, _VERSION = "assess", 1
+_NAME, _VERSION = "assess", 2
+_MAINS = "water"
+"""Domain that is assessed by the network model; every other is one of points."""
 _SEARCHED = frozenset({Cause.BURST, Cause.UNKNOWN, Cause.LOW_SUPPLY})
 
 
@@ -50,11 +55,20 @@ class AssessStage:
         city: City,
         model: NetworkModel | None,
         policy: AssessPolicy | None = None,
+        points: PointPolicy | None = None,
     ) -> None:
-        """Build the stage; without a `model` the place is the largest drop, and says so."""
+        """Build the stage; without a `model` the place of a burst is the largest drop."""
         self._policy = policy or AssessPolicy()
         self._layout = Layout.of(registry, city, self._policy)
-        self._investigator = Investigator(self._layout, Exposure.of(city), model, self._policy)
+        exposure = Exposure.of(city)
+        self._investigator = Investigator(self._layout, exposure, model, self._policy)
+        self._points = PointDesk(
+            self._layout,
+            Surroundings.of(registry, city),
+            exposure,
+            self._policy,
+            points or default_point_policy(),
+        )
         devices = len(registry)
         self._state = AssessState(History.of(devices), np.zeros(devices, np.int64))
 
@@ -91,7 +105,9 @@ class AssessStage:
         returned += self._group(now_ms)
         returned += self._give_drafts(now_ms)
         for case in list(self._state.cases.values()):
-            if case.status is IncidentStatus.ASSESSING:
+            if case.domain != _MAINS:
+                returned += self._attend_point(case, now_ms)
+            elif case.status is IncidentStatus.ASSESSING:
                 returned += self._assess(case, now_ms)
             elif case.status is IncidentStatus.CONFIRMED:
                 returned += self._follow(case, now_ms)
@@ -143,7 +159,7 @@ class AssessStage:
         opened = [
             state.owner[alarm.id]
             for alarm in sorted(pending, key=lambda a: (a.raised_ms, a.device, a.rule))
-            if group_alarm(state, alarm, now_ms, self._layout, self._policy) is Grouped.OPENED
+            if self._group_one(alarm, now_ms) is Grouped.OPENED
         ]
         returned: list[Message] = []
         for case in (state.cases[case_id] for case_id in opened):
@@ -151,6 +167,11 @@ class AssessStage:
             case.level = case.evidence_level
             returned.append(case.version_at(now_ms, Reason.ALARM_OPENED, self._layout))
         return returned
+
+    def _group_one(self, alarm: Alarm, now_ms: int) -> Grouped:
+        if alarm.domain == _MAINS:
+            return group_alarm(self._state, alarm, now_ms, self._layout, self._policy)
+        return self._points.group(self._state, alarm, now_ms)
 
     def _give_drafts(self, now_ms: int) -> list[Message]:
         """Attach new drafts to the cases of their alarms; drafts of ended cases are cancelled."""
@@ -174,6 +195,12 @@ class AssessStage:
 
     # --- deciding ---
 
+    def _attend_point(self, case: Case, now_ms: int) -> list[Message]:
+        if not case.is_open:
+            return []
+        alarms = self._investigator.picture(self._state, case, now_ms)
+        return self._points.attend(self._state, case, alarms, now_ms)
+
     def _assess(self, case: Case, now_ms: int) -> list[Message]:
         """Decide about a case, or list the alarms that joined it."""
         returned: list[Message] = []
@@ -189,10 +216,17 @@ class AssessStage:
             returned.append(case.version_at(now_ms, Reason.ALARMS_JOINED, self._layout))
         return returned
 
+    def _has_time(self, now_ms: int) -> bool:
+        """Return whether another search fits into this moment: in a large network one does."""
+        if not self._investigator.is_large:
+            return True
+        return all(case.located_ms != now_ms for case in self._state.cases.values())
+
     def _find(self, case: Case, now_ms: int) -> Finding | None:
         """Look into a case when that can decide it; one search in `relocate_ms` at most."""
         alarms = self._investigator.picture(self._state, case, now_ms)
         is_rested = not case.located_ms or now_ms >= case.located_ms + self._policy.relocate_ms
+        is_rested &= self._has_time(now_ms) or not alarms.is_raised
         is_ready = alarms.is_due or self._investigator.is_ready(self._state, case, now_ms)
         if alarms.is_over or (is_ready and is_rested):
             return self._investigator.look_into(self._state, case, alarms, now_ms)
@@ -202,7 +236,9 @@ class AssessStage:
         self, case: Case, finding: Finding, verdict: Verdict, now_ms: int
     ) -> list[Message]:
         """Confirm or dismiss a case, with the warnings that follow."""
-        if verdict.cause is Cause.BURST and self._is_known_burst(case, finding):
+        if verdict.status is IncidentStatus.CONFIRMED and self._is_known_burst(
+            case, finding, verdict
+        ):
             verdict = replace(
                 verdict,
                 status=IncidentStatus.DISMISSED,
@@ -219,23 +255,56 @@ class AssessStage:
         self._weigh(case, finding)
         return self._publish(case, verdict.reason, now_ms)
 
-    def _is_known_burst(self, case: Case, finding: Finding) -> bool:
-        """Return whether the leak found is one that another incident already is about."""
-        if finding.fit is None:
+    def _is_known_burst(self, case: Case, finding: Finding, verdict: Verdict) -> bool:
+        """Return whether what was found is a burst that another incident already is about.
+
+        So it is when the leak is at a pipe that one names, or when it came in that one's wake
+        (shut valves and falling tanks move pressures too) and may be at one of its pipes or is
+        not surer than `second_confidence`.
+        """
+        if verdict.cause not in _SEARCHED:
             return False
-        return any(
-            other.status is IncidentStatus.CONFIRMED
-            and other.cause is Cause.BURST
-            and finding.fit.pipes[0] in other.location.candidates
-            for other in self._state.cases.values()
-            if other.id != case.id
-        )
+        pipes: tuple[str, ...] = ()
+        if verdict.cause is Cause.BURST and finding.fit is not None:
+            pipes = finding.fit.pipes[: self._policy.candidates]
+        is_sure = verdict.confidence >= self._policy.second_confidence
+        for other in self._state.cases.values():
+            if other.id == case.id or other.status is not IncidentStatus.CONFIRMED:
+                continue
+            if other.cause is not Cause.BURST:
+                continue
+            shared = set(pipes) & set(other.location.candidates)
+            if pipes[:1] and pipes[0] in shared:
+                return True
+            if (shared or not is_sure) and self._is_in_wake(case, other):
+                return True
+        return False
+
+    def _is_in_wake(self, case: Case, burst: Case) -> bool:
+        """Return whether a case opened while or soon after a burst near by raised its alarms.
+
+        Once a team is there and shuts valves, until the burst is closed, it moves pressures in
+        its whole zone.
+        """
+        layout, reach_m = self._layout, self._policy.join_distance_m
+        away = layout.place_m[case.devices] - (burst.location.x_m, burst.location.y_m)
+        is_in_zone = np.hypot(away[:, 0], away[:, 1]).min() <= self._policy.works_distance_m
+        if burst.has_arrived and is_in_zone:
+            return True
+        if case.opened_ms > burst.newest_raised_ms + self._policy.join_window_ms:
+            return False
+        around = layout.neighbours.get(burst.area, frozenset()) | {burst.area}
+        if any(layout.area[number] in around for number in case.devices):
+            return True
+        return any(layout.are_near(case.devices[0], number, reach_m) for number in burst.devices)
 
     def _follow(self, case: Case, now_ms: int) -> list[Message]:
         """Keep a confirmed case up to date until a team is there: worse, elsewhere, more alarms."""
         is_worse = self._state.renew_evidence_level(case)
-        is_search_due = self._is_searching(case, now_ms) and (
-            now_ms >= case.located_ms + self._policy.relocate_ms
+        is_search_due = (
+            self._is_searching(case, now_ms)
+            and now_ms >= case.located_ms + self._policy.relocate_ms
+            and self._has_time(now_ms)
         )
         if is_worse or is_search_due:
             before = case.level
@@ -252,7 +321,8 @@ class AssessStage:
     def _is_searching(self, case: Case, at_ms: int) -> bool:
         """Return whether the place of a confirmed case is still searched for at `at_ms`."""
         is_young = at_ms <= case.opened_ms + self._policy.relocate_until_ms
-        return case.cause in _SEARCHED and is_young and not case.has_arrived
+        is_searched = case.domain == _MAINS and case.cause in _SEARCHED
+        return is_searched and is_young and not case.has_arrived
 
     def _look_again(self, case: Case, now_ms: int, *, search: bool) -> Finding:
         alarms = self._investigator.picture(self._state, case, now_ms)

@@ -6,11 +6,19 @@ from dataclasses import dataclass, field
 from pipeline.dispatch.plans import PlanStep
 from pipeline.dispatch.reasons import Reason
 from pipeline.dispatch.routing import Place
-from pipeline.messages import Incident
+from pipeline.messages import Incident, Mark
 from pipeline.rules import ResponseLimits
 from sensors.field import Act, WorkOrder
 
-_CONTAINING = (Act.ISOLATE, Act.RESTART_PUMP, Act.OPEN_VALVE)
+_CONTAINING = (
+    Act.ISOLATE,
+    Act.RESTART_PUMP,
+    Act.OPEN_VALVE,
+    Act.START_PUMP,
+    Act.CLOSE_ROAD,
+    Act.PLACE_BARRIER,
+)
+"""Acts that stop an incident from getting worse."""
 
 
 @dataclass(slots=True)
@@ -37,6 +45,7 @@ class Case:
         is_mended: Whether the field reported the lead's acts done.
         due_ms: Deadlines that outlive an order: a second search does not buy time.
         told: Step and reason of the shortfalls reported, so each is reported once.
+        has_works: Whether a road was closed, or pumps or barriers set up, and not taken away.
     """
 
     incident: Incident
@@ -50,6 +59,7 @@ class Case:
     is_over: bool = False
     due_ms: dict[str, int] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
+    has_works: bool = False
 
 
 @dataclass(slots=True)
@@ -63,11 +73,17 @@ class DispatchState:
 
 
 def missing_steps(case: Case, steps: Sequence[PlanStep]) -> list[tuple[int, PlanStep]]:
-    """Return the plan steps that still want a team, one entry an order, lead first."""
-    if case.is_over or case.is_mended:
+    """Return the plan steps that still want a team, one entry an order, lead first.
+
+    What waits for a sign of the sensors is still wanted when the damage is mended, and so is
+    support while water stands: a pump that was started is not yet a dry road.
+    """
+    if case.is_over:
         return []
     missing: list[tuple[int, PlanStep]] = []
     for number, step in enumerate(steps):
+        if (case.is_mended and _ends_with_mending(case, step)) or not _is_due(case, step):
+            continue
         given = case.given.get(number, 0)
         if step.role == "lead":
             is_open = any(order.step == number for order in case.open.values())
@@ -76,6 +92,17 @@ def missing_steps(case: Case, steps: Sequence[PlanStep]) -> list[tuple[int, Plan
             wanted = min(step.teams, step.orders) - given
         missing.extend([(number, step)] * max(wanted, 0))
     return missing
+
+
+def _is_due(case: Case, step: PlanStep) -> bool:
+    """Return whether the sensors show what a step waits for; only what was closed is reopened."""
+    is_shown = not step.when or step.when in case.incident.adjustments
+    return is_shown and (case.has_works or Act.REOPEN not in step.acts)
+
+
+def _ends_with_mending(case: Case, step: PlanStep) -> bool:
+    has_water = case.incident.domain == "flood" and Mark.WATER_GONE not in case.incident.adjustments
+    return not step.when and (step.role == "lead" or not has_water)
 
 
 def is_exhausted(case: Case, lead: PlanStep) -> bool:

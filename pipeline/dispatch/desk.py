@@ -1,6 +1,7 @@
 """The dispatch desk: what a case still needs, decided and written as orders."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pipeline.dispatch.assignment import Assignment, choose_team, drive_min
 from pipeline.dispatch.cases import (
@@ -16,7 +17,7 @@ from pipeline.dispatch.plans import Plans, PlanStep
 from pipeline.dispatch.reasons import Reason, Standing
 from pipeline.dispatch.routing import Place, Places, Roads
 from pipeline.dispatch.search import Search
-from pipeline.messages import Cause, Dispatch, Message
+from pipeline.messages import NOTICES, Cause, Dispatch, Message
 from pipeline.rules import ResponseLimits
 from sensors.city import City
 from sensors.field import Act, WorkOrder
@@ -41,12 +42,16 @@ class DispatchDesk:
 
     def serve(self, state: DispatchState, case: Case, now_ms: int) -> list[Message]:
         """Return the decisions and orders for every plan step that wants a team."""
+        if case.incident.cause in NOTICES:
+            return []
         steps, is_follow_up = self._steps(case)
         if not steps:
             return _shortfall(case, 0, Assignment(None, 0.0, {}, Reason.NO_PLAN), now_ms)
         out: list[Message] = []
         for number, step in missing_steps(case, steps):
             targets = self._search.targets(case, step, case.given.get(number, 0))
+            if self._has_nothing_to_do(case, step, targets):
+                continue
             choice = self._choose(state, case, step, targets)
             if choice.team is None:
                 out += _shortfall(case, number, choice, now_ms)
@@ -71,10 +76,11 @@ class DispatchDesk:
             old, step = track.order, steps[track.step]
             targets = self._search.targets(case, step)
             is_elsewhere = _is_elsewhere(step, old.targets, targets)
-            if not is_elsewhere and step.acts == old.acts:
+            acts = self._search.acts(step, targets)
+            if not acts or (not is_elsewhere and acts == old.acts):
                 continue
             due_ms = old.due_ms
-            if step.acts != old.acts:
+            if acts != old.acts:
                 limits = self._limits[case.incident.level]
                 due_ms = due_times(case, step, now_ms, limits) | {"onsite": old.due_ms["onsite"]}
             reason = Reason.RELOCATED if is_elsewhere else Reason.REPLANNED
@@ -87,25 +93,46 @@ class DispatchDesk:
         """Return the plan of a case, and whether it follows up what a patrol found."""
         incident = case.incident
         steps = self._plans.steps(incident.domain, incident.cause, incident.level)
-        if not (case.found and steps and is_patrol(steps[0].acts)):
+        if not (steps and is_patrol(steps[0].acts)):
             return steps, False
-        cause = Cause.PUMP_OUTAGE if self._search.is_pump(case.found) else Cause.BURST
+        cause = self.follow_up(case)
+        if cause is None:
+            return steps, False
         return self._plans.steps(incident.domain, cause, incident.level)[:1], True
+
+    def follow_up(self, case: Case) -> Cause | None:
+        """Return the cause whose lead mends what a patrol found; None when nothing is to mend.
+
+        Gas a patrol finds in a sewer is nothing a gas team could mend.
+        """
+        if not case.found:
+            return None
+        if case.incident.domain == "gas":
+            return Cause.GAS_LEAK if self._search.can_leak_gas(case.found) else None
+        return Cause.PUMP_OUTAGE if self._search.is_pump(case.found) else Cause.BURST
+
+    def _has_nothing_to_do(self, case: Case, step: PlanStep, targets: Sequence[str]) -> bool:
+        """Return whether support would go for nothing: no place is left, none of them fits."""
+        is_idle = not targets and case.incident.domain != "water"
+        return step.role == "support" and (is_idle or not self._search.acts(step, targets))
 
     def _choose(
         self, state: DispatchState, case: Case, step: PlanStep, targets: Sequence[str]
     ) -> Assignment:
         if step.role == "lead" and not targets and case.tried:
             return Assignment(None, 0.0, {}, Reason.SEARCH_EXHAUSTED)
-        return choose_team(
+        is_known = any(set(step.skills) <= set(team.skills) for team in self._teams)
+        choice = choose_team(
             self._teams,
-            step.skills,
+            step.skills if is_known else step.otherwise or step.skills,
             busy=state.busy,
             refused=case.refused,
             stands_at=state.stands_at,
             goal=self._goal(case, targets),
             roads=self._roads,
         )
+        is_stand_in = choice.team is not None and not is_known
+        return replace(choice, reason=Reason.STAND_IN) if is_stand_in else choice
 
     def _same_team(self, state: DispatchState, order: WorkOrder, reason: Reason) -> Assignment:
         team = next(team for team in self._teams if team.id == order.team)
@@ -136,7 +163,7 @@ class DispatchDesk:
             team=team,
             domain=incident.domain,
             level=incident.level,
-            acts=step.acts,
+            acts=self._search.acts(step, targets),
             targets=targets,
             x_m=x_m,
             y_m=y_m,

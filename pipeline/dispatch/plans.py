@@ -14,13 +14,15 @@ from sensors.levels import Level
 
 Key = tuple[str, Cause, Level]
 
-NEEDING_PLAN: tuple[Cause, ...] = (
-    Cause.BURST,
-    Cause.PUMP_OUTAGE,
-    Cause.LOW_SUPPLY,
-    Cause.UNKNOWN,
+NEEDING_PLAN: Mapping[str, tuple[Cause, ...]] = MappingProxyType(
+    {
+        "water": (Cause.BURST, Cause.PUMP_OUTAGE, Cause.LOW_SUPPLY, Cause.UNKNOWN),
+        "gas": (Cause.GAS_LEAK, Cause.BIOGAS),
+        "flood": (Cause.PONDING, Cause.PUMP_STOPPED),
+        "fire": (Cause.FIRE_WATER,),
+    }
 )
-"""Causes that can be confirmed; the others are dismissed and never reach a team."""
+"""Domain → causes that send a team; the others are dismissed, or told as a notice only."""
 
 
 class PlanStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +39,8 @@ class PlanStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             that two teams meet in the middle.
         orders: Most orders this step may lead to in one incident.
         basis: Where it comes from: `quoted`, `example` or `proposed`.
+        otherwise: Skills that will do when no team of the city has `skills`.
+        when: What sensors must show at the place before the step is due; empty for at once.
     """
 
     role: Literal["lead", "support"]
@@ -47,6 +51,8 @@ class PlanStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     search: Literal["near_first", "far_first"]
     orders: int
     basis: Literal["quoted", "example", "proposed"]
+    otherwise: tuple[str, ...] = ()
+    when: Literal["", "closure_depth_reached", "water_gone"] = ""
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,6 +128,8 @@ def _levels(colours: tuple[str, ...], where: str) -> list[Level]:
 
 def _check_steps(steps: tuple[PlanStep, ...], where: str) -> None:
     leads = [step for step in steps if step.role == "lead"]
+    if steps and steps[0].when:
+        raise RuleError(f"{where}.steps[0].when: {steps[0].when!r}; a lead goes at once, remove it")
     if len(leads) != 1 or steps[0].role != "lead" or leads[0].teams != 1:
         raise RuleError(f"{where}.steps: need one lead step of one team, and it comes first")
     for number, step in enumerate(steps):
@@ -140,7 +148,7 @@ def _check_steps(steps: tuple[PlanStep, ...], where: str) -> None:
 
 def _check_complete(steps: Mapping[Key, tuple[PlanStep, ...]], source: str) -> None:
     for domain in sorted({domain for domain, _, _ in steps}):
-        for cause in NEEDING_PLAN:
+        for cause in NEEDING_PLAN.get(domain, ()):
             for level in Level:
                 if (domain, cause, level) not in steps:
                     raise RuleError(

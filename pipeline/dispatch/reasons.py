@@ -16,6 +16,8 @@ class Reason(StrEnum):
     """Nothing was found at the targets of the order before; the next ones are searched."""
     FOUND_BY_PATROL = "found_by_patrol"
     """A patrol found damage it was not sent to mend."""
+    STAND_IN = "stand_in"
+    """No team of the city has the skills; the nearest one whose skills will do goes."""
     REFUSED_BEFORE = "refused_before"
     """The team asked first refused; this is the next one."""
     NOBODY_FREE = "nobody_free"

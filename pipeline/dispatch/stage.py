@@ -13,7 +13,7 @@ from sensors.city import City
 from sensors.field import Feedback, FeedbackKind, WorkOrder
 from sensors.levels import Level
 
-_VERSION = 1
+_VERSION = 2
 _ENDING = (
     FeedbackKind.DONE,
     FeedbackKind.NOT_FOUND,
@@ -21,6 +21,8 @@ _ENDING = (
     FeedbackKind.REPLACED,
 )
 _MENDED = (FeedbackKind.REPAIRED, FeedbackKind.RESTORED)
+_WORKS = (FeedbackKind.ROAD_CLOSED, FeedbackKind.PUMPING, FeedbackKind.BARRIER_PLACED)
+"""What has to be taken away again when the water is gone."""
 _TOMBSTONE_MS = 7 * 24 * 3_600_000
 """How long a closed incident is remembered, so a late version does not reopen it."""
 
@@ -83,6 +85,10 @@ class DispatchStage:
         case = self._state.cases.get(feedback.incident)
         if case is None:
             return []
+        if feedback.kind in _WORKS:
+            case.has_works = True
+        elif feedback.kind == FeedbackKind.REOPENED:
+            case.has_works = False
         if feedback.kind in _MENDED:
             case.is_mended = True
         elif feedback.kind == FeedbackKind.FOUND and feedback.element:
@@ -113,7 +119,8 @@ class DispatchStage:
             case.tried += [item for item in order.targets if item not in case.tried]
             case.found = "" if case.found in case.tried else case.found
         elif kind == FeedbackKind.DONE and track.step == 0:
-            case.is_mended = case.is_mended or not (is_patrol(order.acts) and case.found)
+            is_lead_wanted = is_patrol(order.acts) and self._desk.follow_up(case) is not None
+            case.is_mended = case.is_mended or not is_lead_wanted
 
     def _on_closure(self, closure: Closure, now_ms: int) -> list[Message]:
         self._state.over[closure.incident] = now_ms

@@ -10,6 +10,8 @@ class Reason(StrEnum):
     """The incident belongs to something that really happened."""
     NO_TRUTH_MATCHES = "no_truth_matches"
     """Nothing that ought to be found was near enough in place and time."""
+    NO_HAZARD_CLAIMED = "no_hazard_claimed"
+    """It was a notice, or gas held as biogas and patrolled: neither a hit nor false."""
     REVISED = "revised"
     """The end of the run made another verdict of a case evaluated before."""
     OPEN_AT_END = "open_at_end"

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from pipeline.evaluate.matching import FoundCase
 from pipeline.messages import (
+    UNCLAIMED,
     CaseEvaluation,
+    Cause,
     Incident,
     IncidentStatus,
     Milestone,
@@ -27,6 +29,7 @@ class Estimate:
     x_m: float
     y_m: float
     element: str
+    candidates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class CaseRecord:
     id: str
     domain: str = ""
     area: str = ""
+    cause: Cause = Cause.UNKNOWN
     estimates: dict[int, Estimate] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
     onsite_ms: int | None = None
@@ -52,6 +56,11 @@ class CaseRecord:
     def is_confirmed(self) -> bool:
         """Whether it left the platform as an incident."""
         return bool(self.estimates)
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether it says that a hazard is there; a notice or biogas under patrol does not."""
+        return self.is_confirmed and self.cause not in UNCLAIMED
 
     def issued_ms(self, level: Level | None = None) -> int | None:
         """Return when it was first issued, at `level` or worse when one is given."""
@@ -85,6 +94,7 @@ class CaseRecord:
             x_m=estimate.x_m,
             y_m=estimate.y_m,
             issued_ms=self.issued_ms() or 0,
+            elements=estimate.candidates,
         )
 
 
@@ -119,11 +129,11 @@ class EvaluateState:
         if incident.status != IncidentStatus.CONFIRMED:
             return
         case = self.case(incident.id)
-        case.domain, case.area = incident.domain, incident.area
+        case.domain, case.area, case.cause = incident.domain, incident.area, incident.cause
         location = incident.location
         element = location.candidates[0] if location.candidates else ""
         case.estimates[incident.version] = Estimate(
-            incident.time_ms, location.x_m, location.y_m, element
+            incident.time_ms, location.x_m, location.y_m, element, location.candidates
         )
         case.issues.append(Issue(incident.time_ms, incident.level))
 
@@ -149,6 +159,10 @@ class EvaluateState:
     def confirmed(self) -> list[CaseRecord]:
         """Return the incidents that left the platform, by id."""
         return [self.cases[name] for name in sorted(self.cases) if self.cases[name].is_confirmed]
+
+    def claims(self) -> list[CaseRecord]:
+        """Return the incidents that claimed a hazard, by id."""
+        return [case for case in self.confirmed() if case.is_claim]
 
     def clock_counts(self, incidents: Iterable[str]) -> tuple[int, int]:
         """Return how many clocks of `incidents` were due, and how many of them met in time."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.evaluate.matching import MatchLimits, distance_m, match
+from pipeline.evaluate.matching import MatchLimits, distance_m, events, match
 from pipeline.evaluate.pipes import PipeSteps
 from pipeline.evaluate.reasons import Reason
 from pipeline.evaluate.records import CaseRecord, EvaluateState
@@ -24,7 +24,7 @@ from pipeline.stage import pack, unpack
 from sensors.city import City
 from sensors.ground_truth import TrueIncident
 
-_VERSION = 1
+_VERSION = 2
 _MINUTE_MS = 60_000.0
 
 
@@ -83,11 +83,11 @@ class EvaluateStage:
             verdict = self._verdict(case, matches, now_ms)
             given = state.given.get(case.id)
             if given is None:
-                verdict = replace(verdict, reason=Reason.OPEN_AT_END)
+                verdict = _with_reason(verdict, Reason.OPEN_AT_END)
             elif replace(verdict, time_ms=given.time_ms, reason=given.reason) == given:
                 continue
             else:
-                verdict = replace(verdict, reason=Reason.REVISED)
+                verdict = _with_reason(verdict, Reason.REVISED)
             state.given[case.id] = verdict
             out.append(verdict)
         out.append(self._scores(matches, now_ms))
@@ -101,9 +101,12 @@ class EvaluateStage:
         """Replace the state by a snapshot of `snapshot`."""
         self._state = unpack(snapshot, self.name, _VERSION, EvaluateState)
 
+    def _events(self) -> dict[str, TrueIncident]:
+        return events(self._state.truths.values(), self._limits)
+
     def _matches(self, end_ms: int) -> dict[str, str]:
-        found = [case.as_found() for case in self._state.confirmed()]
-        return match(self._state.truths.values(), found, end_ms, self._limits)
+        found = [case.as_found() for case in self._state.claims()]
+        return match(self._events().values(), found, end_ms, self._limits)
 
     def _on_closure(self, closure: Closure, now_ms: int) -> list[Message]:
         case = self._state.cases.get(closure.incident)
@@ -114,7 +117,7 @@ class EvaluateStage:
         return [verdict]
 
     def _verdict(self, case: CaseRecord, matches: dict[str, str], now_ms: int) -> CaseEvaluation:
-        truth = self._state.truths.get(matches.get(case.id, ""))
+        truth = self._events().get(matches.get(case.id, ""))
         due, in_time = self._state.clock_counts([case.id])
         return CaseEvaluation(
             incident=case.id,
@@ -127,18 +130,18 @@ class EvaluateStage:
             clocks_due=due,
             clocks_in_time=in_time,
             time_ms=now_ms,
-            reason=Reason.MATCHED if truth else Reason.NO_TRUTH_MATCHES,
+            reason=_reason(case, truth),
         )
 
     def _scores(self, matches: dict[str, str], now_ms: int) -> RunEvaluation:
         state = self._state
-        hazards = [state.truths[name] for name in sorted(state.truths)]
-        hazards = [truth for truth in hazards if truth.is_hazard]
+        known = self._events()
+        hazards = [known[name] for name in sorted(known)]
         by_truth = {truth: incident for incident, truth in matches.items()}
         counts = Contingency(
             hits=len(matches),
             misses=len(hazards) - len(matches),
-            false=len(state.confirmed()) - len(matches),
+            false=len(state.claims()) - len(matches),
         )
         hits = [
             (state.cases[by_truth[truth.id]], truth) for truth in hazards if truth.id in by_truth
@@ -169,6 +172,18 @@ class EvaluateStage:
 
     def _pipes_off(self, case: CaseRecord, truth: TrueIncident) -> int | None:
         return self._pipes.between(case.estimate().element, truth.element)
+
+
+def _with_reason(verdict: CaseEvaluation, reason: Reason) -> CaseEvaluation:
+    """Return a verdict with another reason; that no hazard was claimed stays said."""
+    is_claim = verdict.reason != Reason.NO_HAZARD_CLAIMED
+    return replace(verdict, reason=reason) if is_claim else verdict
+
+
+def _reason(case: CaseRecord, truth: TrueIncident | None) -> Reason:
+    if not case.is_claim:
+        return Reason.NO_HAZARD_CLAIMED
+    return Reason.MATCHED if truth else Reason.NO_TRUTH_MATCHES
 
 
 def _detection_delay_min(case: CaseRecord, truth: TrueIncident) -> float | None:

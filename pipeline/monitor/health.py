@@ -55,6 +55,9 @@ _REASONS: Mapping[HealthKind, tuple[HealthReason, HealthReason]] = MappingProxyT
 _BIT: Mapping[HealthKind, int] = MappingProxyType(
     {kind: 1 << place for place, kind in enumerate(_REASONS)}
 )
+_KINDS = tuple(
+    (kind, tuple(reason.value for reason in reasons)) for kind, reasons in _REASONS.items()
+)
 _OF_FLAG = (
     (Quality.RANGE, HealthKind.RANGE),
     (Quality.STUCK, HealthKind.STUCK),
@@ -156,16 +159,19 @@ class HealthWatch:
 
     def transitions(self, before: Doubts, now_ms: int) -> Iterator[DeviceHealth]:
         """Yield what has changed since `before`, by device number and kind."""
-        for device in np.flatnonzero(before != self.state.doubts).tolist():
-            was, now = int(before[device]), int(self.state.doubts[device])
-            for kind, reasons in _REASONS.items():
-                if (was ^ now) & _BIT[kind]:
-                    is_on = bool(now & _BIT[kind])
-                    yield DeviceHealth(
-                        device=self._ids[device],
-                        area=self._areas[device],
-                        kind=kind,
-                        is_on=is_on,
-                        time_ms=now_ms,
-                        reason=reasons[is_on].value,
-                    )
+        doubts = self.state.doubts
+        devices = np.flatnonzero(before != doubts)
+        if not len(devices):
+            return
+        has_changed = np.unpackbits(
+            (before ^ doubts)[devices, None], axis=1, count=len(_KINDS), bitorder="little"
+        )
+        row, bit = np.nonzero(has_changed)
+        is_on = (doubts[devices[row]] >> bit.astype(np.uint8)) & 1
+        for device, place, on in zip(
+            devices[row].tolist(), bit.tolist(), is_on.tolist(), strict=True
+        ):
+            kind, reasons = _KINDS[place]
+            yield DeviceHealth(
+                self._ids[device], self._areas[device], kind, bool(on), now_ms, reasons[on]
+            )

@@ -127,7 +127,7 @@ class BulletinWriter:
             "kind": KINDS[kind],
             "status": STATUS,
             "level": level_text(case.incident.level),
-            "time_of_event": self._times.full(_began_ms(case.incident)),
+            "time_of_event": self._times.full(began_ms(case.incident)),
             "time_of_report": self._times.full(now_ms),
         }
 
@@ -176,8 +176,9 @@ class BulletinWriter:
         end_ms = case.restored_ms or (case.closure.time_ms if case.closure else None)
         if end_ms is None:
             return UNKNOWN
-        minutes = (end_ms - _began_ms(case.incident)) / 60_000
-        return f"supply disturbed for about {minutes_text(minutes)}; other loss {UNKNOWN}"
+        minutes = (end_ms - began_ms(case.incident)) / 60_000
+        what = "supply" if case.incident.domain == "water" else "the place"
+        return f"{what} disturbed for about {minutes_text(minutes)}; other loss {UNKNOWN}"
 
     def _lines(self, entries: Sequence[Entry], now_ms: int) -> list[str]:
         return [
@@ -227,7 +228,7 @@ def _measures(case: Case) -> list[Entry]:
     return sorted(measures, key=lambda entry: entry.time_ms)
 
 
-def _began_ms(incident: Incident) -> int:
+def began_ms(incident: Incident) -> int:
     """Return the first violating sample among the alarms, else when the incident was opened."""
     times = [
         int(tail)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from pipeline.messages import CaseEvaluation, Closure, Incident
+from sensors.field import HotlineReport
 from sensors.levels import Level
 
 
@@ -41,6 +42,7 @@ class Case:
         found: Element the field found damaged, empty until then.
         lacks: Why a plan step has no team at the moment, empty when none is missing.
         late: Clocks that were met late or are overdue, in words.
+        calls: Ids of what citizens told near its place.
     """
 
     incident: Incident
@@ -57,6 +59,7 @@ class Case:
     restored_ms: int | None = None
     lacks: str = ""
     late: dict[str, str] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
     closure: Closure | None = None
     evaluation: CaseEvaluation | None = None
 
@@ -71,7 +74,8 @@ class Case:
 
 @dataclass(slots=True)
 class ReportState:
-    """All confirmed cases, and how many summaries went out."""
+    """All confirmed cases, how many summaries went out, and what citizens told of late."""
 
     cases: dict[str, Case] = field(default_factory=dict)
     summaries: int = 0
+    calls: list[HotlineReport] = field(default_factory=list)

@@ -1,10 +1,15 @@
 """The course of a case: what each message adds to it, in words."""
 
+from collections.abc import Iterable
+from math import hypot
+
 from pipeline.messages import (
+    Cause,
     Closure,
     Dispatch,
     Incident,
     IncidentStatus,
+    Mark,
     Milestone,
     Slip,
     WarningNotice,
@@ -12,12 +17,30 @@ from pipeline.messages import (
 )
 from pipeline.report.cases import Case, UnitTrack
 from pipeline.report.gazetteer import Gazetteer
-from pipeline.report.words import CAUSES, CLOCKS, FEEDBACK, level_text, minutes_text, reason_text
-from sensors.field import Feedback, FeedbackKind, WorkOrder
+from pipeline.report.words import (
+    CALLS,
+    CAUSES,
+    CLOCKS,
+    FEEDBACK,
+    MARKS,
+    level_text,
+    minutes_text,
+    reason_text,
+)
+from sensors.field import Feedback, FeedbackKind, HotlineReport, WorkOrder
 
 _QUIET_STEPS = (FeedbackKind.ACCEPTED, FeedbackKind.DEPARTED, FeedbackKind.REPLACED)
 """Steps of a crew that change its state and are no news by themselves."""
+_CONTAINED = (
+    FeedbackKind.ISOLATED,
+    FeedbackKind.VENTILATED,
+    FeedbackKind.PUMPING,
+    FeedbackKind.ROAD_CLOSED,
+    FeedbackKind.BARRIER_PLACED,
+)
 _MINUTE_MS = 60_000
+NEAR_M = 1000.0
+"""Incidents of two domains so near to each other may have to do with one another (proposed)."""
 
 
 def open_case(incident: Incident) -> Case:
@@ -25,7 +48,40 @@ def open_case(incident: Incident) -> Case:
     case = Case(incident, incident.level)
     what = CAUSES[incident.cause]
     case.note(incident.time_ms, f"Confirmed as {what}, level {level_text(incident.level)}")
+    for mark in Mark:
+        if mark in incident.adjustments:
+            case.note(incident.time_ms, MARKS[mark])
     return case
+
+
+def relate(case: Case, others: Iterable[Case]) -> None:
+    """Note at a new case and at open ones of other domains near by that both happen at once."""
+    for other in others:
+        metres = _apart_m(case, other)
+        if metres is not None:
+            _note_other(case, other, metres, case.incident.time_ms)
+            _note_other(other, case, metres, case.incident.time_ms)
+
+
+def _apart_m(case: Case, other: Case) -> float | None:
+    """Return how far two cases lie apart, None when one has nothing to do with the other.
+
+    A storm concerns the whole city; full drains concern nobody.
+    """
+    one, two = case.incident, other.incident
+    is_over = other.closure is not None or two.status != IncidentStatus.CONFIRMED
+    if is_over or one.domain == two.domain or Cause.SURCHARGE in (one.cause, two.cause):
+        return None
+    here, there = one.location, two.location
+    metres = hypot(here.x_m - there.x_m, here.y_m - there.y_m)
+    return metres if metres <= NEAR_M or Cause.STORM in (one.cause, two.cause) else None
+
+
+def _note_other(case: Case, other: Case, metres: float, time_ms: int) -> None:
+    incident = other.incident
+    where = next(iter(incident.location.candidates), incident.area)
+    what = f"{CAUSES[incident.cause]} at {where}, {metres:.0f} m away ({incident.id})"
+    case.note(time_ms, f"At the same time: {what}")
 
 
 def note_version(case: Case, incident: Incident) -> None:
@@ -46,6 +102,9 @@ def note_version(case: Case, incident: Incident) -> None:
     first, before = incident.location.candidates[:1], old.location.candidates[:1]
     if first and first != before:
         case.note(incident.time_ms, f"Most likely place is now {first[0]}")
+    for mark in Mark:
+        if mark in incident.adjustments and mark not in old.adjustments:
+            case.note(incident.time_ms, MARKS[mark])
 
 
 def note_warning(case: Case, warning: WarningNotice) -> None:
@@ -88,7 +147,7 @@ def note_feedback(case: Case, feedback: Feedback, places: Gazetteer) -> None:
         return
     if feedback.kind == FeedbackKind.FOUND:
         case.found = feedback.element
-    if feedback.kind == FeedbackKind.ISOLATED and case.contained_ms is None:
+    if feedback.kind in _CONTAINED and case.contained_ms is None:
         case.contained_ms = feedback.time_ms
     if feedback.kind == FeedbackKind.RESTORED and case.restored_ms is None:
         case.restored_ms = feedback.time_ms
@@ -96,6 +155,12 @@ def note_feedback(case: Case, feedback: Feedback, places: Gazetteer) -> None:
     note = f" ({feedback.note})" if feedback.note else ""
     text = f"{places.team(feedback.team)} {FEEDBACK[feedback.kind]}{element}{note}"
     case.note(feedback.time_ms, text, is_measure=True)
+
+
+def note_call(case: Case, call: HotlineReport) -> None:
+    """Note what a citizen told about the place."""
+    told = CALLS.get(call.subject, reason_text(call.subject))
+    case.note(call.time_ms, f"A citizen told the hotline of {told} near by")
 
 
 def note_slip(case: Case, slip: Slip) -> None:

@@ -17,3 +17,7 @@ class Reason(StrEnum):
     CASE_CLOSED = "case_closed"
     EVALUATION_REVISED = "evaluation_revised"
     RUN_ENDED = "run_ended"
+    CALL_NEAR_CASE = "call_near_case"
+    """A citizen told of something near an open case."""
+    CALL_WITHOUT_CASE = "call_without_case"
+    """A citizen told of something where no case is open."""

@@ -4,6 +4,9 @@ from pipeline.messages import Cause
 from pipeline.report.cases import Case
 from pipeline.report.words import UNKNOWN, count_text, minutes_text
 
+NOT_CLAIMED = "no_hazard_claimed"
+"""Reason of an evaluation of a case that claimed no hazard."""
+
 
 def verdict(case: Case) -> list[str]:
     """Return how the case compares with what really happened, line by line."""
@@ -11,6 +14,8 @@ def verdict(case: Case) -> list[str]:
     if result is None:
         return [UNKNOWN]
     timely = f"Clocks met in time: {result.clocks_in_time} of {result.clocks_due} due"
+    if result.reason == NOT_CLAIMED:
+        return ["No hazard was claimed: neither a hit nor false", timely]
     if not result.is_hit:
         return ["False: nothing that ought to be found matches this incident", timely]
     error_m = result.location_error_m
@@ -26,10 +31,16 @@ def verdict(case: Case) -> list[str]:
     ]
 
 
+def is_false(case: Case) -> bool:
+    """Return whether a case claimed a hazard and nothing true matches it."""
+    result = case.evaluation
+    return result is not None and not result.is_hit and result.reason != NOT_CLAIMED
+
+
 def lessons(case: Case) -> list[str]:
     """Return what the case teaches: what was late, what was false, what was searched in vain."""
     found = [f"Late: {text}" for text in case.late.values()]
-    if case.evaluation is not None and not case.evaluation.is_hit:
+    if is_false(case):
         found.append("The rules that raised it need a look: no true incident was near")
     searched = sum("found nothing" in entry.text for entry in case.course)
     if searched:
@@ -46,6 +57,13 @@ def rectification(case: Case, responsible: str) -> list[str]:
         tasks.append(f"Examine {pipe} and its neighbours for the cause; owner: {responsible}")
     if case.incident.cause == Cause.PUMP_OUTAGE:
         tasks.append(f"Examine the pump and its supply; owner: {responsible}")
+    if case.incident.cause == Cause.GAS_LEAK:
+        pipe = case.found or "the pipe"
+        tasks.append(f"Examine {pipe} for corrosion or digging; owner: {responsible}")
+    if case.incident.cause in (Cause.PONDING, Cause.PUMP_STOPPED):
+        tasks.append(f"Examine drains and pumps of the spot; owner: {responsible}")
+    if case.incident.cause == Cause.FIRE_WATER:
+        tasks.append(f"Examine tank, float valve and feed of the building; owner: {responsible}")
     if case.late:
         tasks.append("Explain the late clocks in writing; owner: the units named on the slips")
     return tasks or ["Nothing to put right"]

@@ -15,7 +15,7 @@ from pipeline.messages import (
     Slip,
     WarningNotice,
 )
-from pipeline.report import course
+from pipeline.report import calls, course
 from pipeline.report.bulletins import BulletinWriter
 from pipeline.report.cases import Case, ReportState
 from pipeline.report.gazetteer import Gazetteer
@@ -26,10 +26,10 @@ from pipeline.report.words import CityTime
 from pipeline.rules import ResponseLimits
 from pipeline.stage import pack, unpack
 from sensors.city import City
-from sensors.field import Feedback
+from sensors.field import Feedback, HotlineReport
 from sensors.levels import Level
 
-_VERSION = 1
+_VERSION = 2
 
 
 class ReportStage:
@@ -57,6 +57,10 @@ class ReportStage:
             match message:
                 case Incident():
                     self._on_incident(message)
+                case HotlineReport():
+                    state = self._state
+                    state.calls = [*calls.recent(state.calls, now_ms), message]
+                    out.append(calls.take_call(message, state.cases.values()))
                 case CaseEvaluation():
                     out += self._on_evaluation(message, now_ms)
                 case RunEvaluation():
@@ -105,7 +109,12 @@ class ReportStage:
             if incident.version > case.incident.version:
                 course.note_version(case, incident)
         elif incident.status == IncidentStatus.CONFIRMED:
-            self._state.cases[incident.id] = course.open_case(incident)
+            others = [self._state.cases[name] for name in sorted(self._state.cases)]
+            case = self._state.cases[incident.id] = course.open_case(incident)
+            course.relate(case, others)
+            for call in self._state.calls:
+                if calls.is_about(call, case):
+                    calls.add_call(call, case)
 
     def _note(
         self,

@@ -6,8 +6,10 @@ from pipeline.report.cases import Case, ReportState
 from pipeline.report.gazetteer import Gazetteer
 from pipeline.report.markdown import document, table
 from pipeline.report.reasons import Reason
-from pipeline.report.words import CAUSES, KINDS, CityTime, minutes_text, number_text
+from pipeline.report.review import NOT_CLAIMED, is_false
+from pipeline.report.words import CAUSES, DOMAINS, KINDS, CityTime, minutes_text, number_text
 
+_DOMAIN_HEAD = ("Domain", "Cases", "Closed", "Hits", "False", "Calls of citizens")
 _CASE_HEAD = ("Incident", "Level", "Cause", "Place", "Confirmed", "Closed", "Verdict")
 
 
@@ -26,6 +28,8 @@ def run_summary(
     if cases:
         rows = [_case_row(case, times) for case in cases]
         text += "\n## Cases\n\n" + table(_CASE_HEAD, rows) + "\n"
+    if {case.incident.domain for case in cases} - {"water"}:
+        text += "\n## By domain\n\n" + table(_DOMAIN_HEAD, _domain_rows(cases)) + "\n"
     late = [f"{case.incident.id}: {item}" for case in cases for item in case.late.values()]
     text += "\n## Late\n\n"
     text += "\n".join(f"- {line}" for line in late or ["Nothing was late"]) + "\n"
@@ -68,11 +72,27 @@ def _fields(run: RunEvaluation, cases: list[Case], times: CityTime, now_ms: int)
     }
 
 
+def _domain_rows(cases: list[Case]) -> list[tuple[str, ...]]:
+    """Return how the cases of each domain went; a run of water alone needs no such table."""
+    rows: list[tuple[str, ...]] = []
+    for domain, words in DOMAINS.items():
+        mine = [case for case in cases if case.incident.domain == domain]
+        hits = sum(case.evaluation is not None and case.evaluation.is_hit for case in mine)
+        closed = sum(case.closure is not None for case in mine)
+        told = sum(len(case.calls) for case in mine)
+        counts = (len(mine), closed, hits, sum(map(is_false, mine)), told)
+        if mine:
+            rows.append((words, *map(str, counts)))
+    return rows
+
+
 def _case_row(case: Case, times: CityTime) -> tuple[str, ...]:
     incident = case.incident
     result = case.evaluation
     candidates = incident.location.candidates
     outcome = "open" if result is None else f"hit {result.truth}" if result.is_hit else "false"
+    if result is not None and result.reason == NOT_CLAIMED:
+        outcome = "no hazard claimed"
     return (
         incident.id,
         f"{incident.level.roman} {incident.level.colour}",

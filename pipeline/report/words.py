@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 
-from pipeline.messages import BulletinKind, Cause
+from pipeline.messages import BulletinKind, Cause, Mark
 from sensors.field import FeedbackKind
 from sensors.levels import Level
 
@@ -30,6 +30,13 @@ CAUSES: Mapping[Cause, str] = MappingProxyType(
         Cause.DEVICE_FAULT: "fault of a device",
         Cause.LOW_SUPPLY: "low supply pressure",
         Cause.UNKNOWN: "disturbance of unknown cause",
+        Cause.GAS_LEAK: "leak of gas",
+        Cause.BIOGAS: "biogas in a sewer",
+        Cause.PONDING: "ponding on a road",
+        Cause.PUMP_STOPPED: "ponding, its drainage pump stands",
+        Cause.SURCHARGE: "full drains",
+        Cause.FIRE_WATER: "fire water too low",
+        Cause.STORM: "heavy rain",
     }
 )
 
@@ -41,6 +48,17 @@ ADVICE: Mapping[Cause, str] = MappingProxyType(
         "draw less until the pump runs again.",
         Cause.LOW_SUPPLY: "Tell upper floors to store water; check valves and pumps that feed "
         "the area before digging anywhere.",
+        Cause.GAS_LEAK: "No flame, no switch and no engine near the place; open covers only with "
+        "a detector; air the spaces, keep people away, close the valves on both sides.",
+        Cause.BIOGAS: "Patrol with a detector; air the space before anyone climbs in; treat it as "
+        "a leak as soon as a second space shows methane.",
+        Cause.PONDING: "Keep people and cars out of the water; open inlets and watch the depth.",
+        Cause.PUMP_STOPPED: "Keep people and cars out of the underpass; start the pump or bring "
+        "a mobile one; watch the power supply.",
+        Cause.SURCHARGE: "Watch low roads of the area; keep inlets and outfalls free.",
+        Cause.FIRE_WATER: "Tell the fire station; fill the roof tank; keep a pumper near the "
+        "building until the pressure is back.",
+        Cause.STORM: "Watch underpasses and low roads; have pumps and barriers ready.",
     }
 )
 OTHER_ADVICE = "Watch the pressure of the area and keep a team ready."
@@ -58,8 +76,42 @@ FEEDBACK: Mapping[FeedbackKind, str] = MappingProxyType(
         FeedbackKind.DONE: "ended the order",
         FeedbackKind.REFUSED: "refused the order",
         FeedbackKind.REPLACED: "dropped the order for a newer one",
+        FeedbackKind.VENTILATED: "aired the space",
+        FeedbackKind.CORDONED: "closed off the place",
+        FeedbackKind.PUMPING: "is pumping",
+        FeedbackKind.ROAD_CLOSED: "closed the road",
+        FeedbackKind.BARRIER_PLACED: "placed barriers",
+        FeedbackKind.INLET_CLEARED: "cleared the inlets",
+        FeedbackKind.REOPENED: "reopened the road",
     }
 )
+
+DOMAINS: Mapping[str, str] = MappingProxyType(
+    {
+        "water": "water mains",
+        "gas": "gas",
+        "flood": "drains and flooding",
+        "fire": "fire water",
+        "rain": "rain",
+    }
+)
+
+MARKS: Mapping[Mark, str] = MappingProxyType(
+    {
+        Mark.CLOSURE_DEPTH: "Water stands at the depth at which the road is closed",
+        Mark.WATER_GONE: "The water is gone",
+    }
+)
+
+CALLS: Mapping[str, str] = MappingProxyType(
+    {
+        "gas_smell": "smell of gas",
+        "no_water": "no water",
+        "water_on_road": "water on the road",
+        "road_flooded": "a flooded road",
+    }
+)
+"""What citizens tell the hotline."""
 
 CLOCKS: Mapping[str, str] = MappingProxyType(
     {

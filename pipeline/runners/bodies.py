@@ -7,13 +7,24 @@ from typing import Any
 import msgspec
 
 from sensors.errors import FrameError, RejectReason
-from sensors.field import DamagedMessage, DeviceStatus, Feedback, decode_numbered
+from sensors.field import (
+    DamagedMessage,
+    DeviceStatus,
+    Feedback,
+    HotlineReport,
+    decode_numbered,
+)
 from sensors.ground_truth import TrueIncident
 
-Body = tuple[DeviceStatus, ...] | Feedback | TrueIncident
+Body = tuple[DeviceStatus, ...] | Feedback | HotlineReport | TrueIncident
 
 _TYPES: Mapping[str, Any] = MappingProxyType(
-    {"feedback": Feedback, "state": tuple[DeviceStatus, ...], "truth": TrueIncident}
+    {
+        "feedback": Feedback,
+        "hotline": HotlineReport,
+        "state": tuple[DeviceStatus, ...],
+        "truth": TrueIncident,
+    }
 )
 KINDS: tuple[str, ...] = tuple(_TYPES)
 """Kinds of numbered messages the platform takes."""

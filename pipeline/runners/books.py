@@ -1,13 +1,15 @@
 """The books: what follows from a tick is entered in log and outbox at once, and sent after that.
 
 After a restart the stages say again what they said before: entries the log already holds are
-compared instead of written.
+compared instead of written. Where many devices change alike in one tick (`health_group`) the
+log gets one entry for all of them.
 """
 
 from collections.abc import Callable, Sequence
 
 from pipeline.errors import StoreError
 from pipeline.event_log import EventLog
+from pipeline.health_group import DeviceHealthGroup, grouped
 from pipeline.messages import Message, Transition
 from pipeline.ports import EventStore, LogEntry
 from pipeline.runners.outgoing import Outgoing
@@ -18,6 +20,7 @@ Listener = Callable[[Sequence[LogEntry]], None]
 """Called with new entries after they are committed."""
 
 _FLUSH_S = 30.0
+_ENTERED = Transition | Feedback | DeviceHealthGroup
 
 
 class Books:
@@ -49,9 +52,7 @@ class Books:
         """
         is_known = self.log.next_seq in self._ahead
         entries = [
-            self._entry(message)
-            for message in messages
-            if isinstance(message, Transition | Feedback)
+            self._entry(message) for message in grouped(messages) if isinstance(message, _ENTERED)
         ]
         sending = [out for out in map(self.outgoing.of, messages) if out is not None]
         if is_known or not (entries or sending):
@@ -72,7 +73,7 @@ class Books:
         self._transport.flush(_FLUSH_S)
         self._store.mark_sent([key for key, _, _ in unsent])
 
-    def _entry(self, message: Transition | Feedback) -> LogEntry:
+    def _entry(self, message: Transition | Feedback | DeviceHealthGroup) -> LogEntry:
         entry = self.log.add(message)
         if self._ahead.pop(entry.seq, entry.hash) != entry.hash:
             raise StoreError(

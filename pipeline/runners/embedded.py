@@ -21,6 +21,7 @@ from pipeline.ports import EventStore, Inbox, LogEntry
 from pipeline.runners.arrivals import Arrivals, Kept, TickWork
 from pipeline.runners.bodies import KINDS, Body, read_body
 from pipeline.runners.books import Books, Listener
+from pipeline.runners.counts import FrameCounts, ReadingCounts
 from pipeline.runners.marks import Mark, batches, marked
 from pipeline.runners.outgoing import Outgoing, Sent
 from pipeline.runners.router import Router
@@ -29,7 +30,14 @@ from sensors.errors import FrameError, RejectReason, TopicError
 from sensors.field import ClockAck, ClockTick, Feedback, decode, encode
 from sensors.transports import Envelope, Transport, topics
 
-__all__ = ["Counters", "EmbeddedRunner", "Listener", "ReadingCounts", "RunnerLimits"]
+__all__ = [
+    "Counters",
+    "EmbeddedRunner",
+    "FrameCounts",
+    "Listener",
+    "ReadingCounts",
+    "RunnerLimits",
+]
 
 _NAME, _VERSION = "runner", 2
 _MOST_TOPICS = 100_000
@@ -68,16 +76,6 @@ class Counters:
 
     ticks: int = 0
     incomplete_ticks: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingCounts:
-    """Readings as the platform counted them; `rejected` has 1 for a frame refused whole."""
-
-    received: int
-    duplicate: int
-    rejected: int
-    by_reason: dict[str, int]
 
 
 class EmbeddedRunner:
@@ -126,7 +124,11 @@ class EmbeddedRunner:
         self._arrivals = Arrivals(KINDS, Kept(last_tick_ms=start_ms))
         self._books = self._open_books(EventLog(), Sent())
         self._topics: dict[str, topics.TelemetryTopic] = {}
-        self._kinds = {topics.feedback_topic(city): "feedback", topics.truth_topic(city): "truth"}
+        self._kinds = {
+            topics.feedback_topic(city): "feedback",
+            topics.hotline_topic(city): "hotline",
+            topics.truth_topic(city): "truth",
+        }
         self._batch, self._kept_batch, self._is_replaying = 0, -1, False
         self._stuck_at: tuple[int, int] | None = None
         self._stuck_since_s = 0.0
@@ -160,8 +162,7 @@ class EmbeddedRunner:
                 topics.telemetry_filter(self._city),
                 topics.status_filter(self._city),
                 topics.clock_topic(self._city),
-                topics.feedback_topic(self._city),
-                topics.truth_topic(self._city),
+                *self._kinds,
             ]
         )
         self.acknowledge()
@@ -192,6 +193,13 @@ class EmbeddedRunner:
         rejected = {reason.value: n for reason, n in sorted(self._intake.rejected.items())}
         counts = monitor.counts
         return ReadingCounts(counts.received, counts.duplicate, sum(rejected.values()), rejected)
+
+    def frame_counts(self) -> FrameCounts:
+        """Return what came of the frames so far."""
+        monitor = self._stages["monitor"]
+        assert isinstance(monitor, MonitorStage)
+        counts = monitor.counts
+        return FrameCounts(counts.frames, counts.duplicate_frames, counts.lost_frames)
 
     def entries(self) -> Sequence[LogEntry]:
         """Return the whole event log."""

@@ -6,6 +6,7 @@ from pipeline.messages import (
     Alarm,
     AlarmState,
     Bulletin,
+    DeviceHealth,
     Incident,
     IncidentStatus,
     Message,
@@ -45,6 +46,8 @@ class Outgoing:
 
     def of(self, message: Message) -> tuple[str, str, bytes] | None:
         """Return what a message sends out, None when it stays inside."""
+        if isinstance(message, DeviceHealth):
+            return None
         if isinstance(message, WorkOrder):
             self.sent.orders += 1
             number = self.sent.orders

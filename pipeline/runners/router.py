@@ -21,6 +21,7 @@ class Router:
         if missing:
             raise ValueError(f"the loop has no stage for {missing}")
         self._steps = [(step, stages[step.name]) for step in steps]
+        self._takers: dict[type, tuple[int, ...]] = {}
 
     def run(
         self, messages: Sequence[Message], now_ms: int, *, is_time_told: bool = True
@@ -47,6 +48,14 @@ class Router:
         raise RuntimeError(f"the loop did not come to rest in {_MOST_PASSES} passes at {now_ms}")
 
     def _post(self, message: Message, waiting: list[list[Message]], sender: int | None) -> None:
-        for place, (step, _) in enumerate(self._steps):
-            if place != sender and isinstance(message, step.takes):
+        takers = self._takers.get(type(message))
+        if takers is None:  # found once a type: a base station's outage is a message a device
+            takers = tuple(
+                place
+                for place, (step, _) in enumerate(self._steps)
+                if isinstance(message, step.takes)
+            )
+            self._takers[type(message)] = takers
+        for place in takers:
+            if place != sender:
                 waiting[place].append(message)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pipeline.messages import Incident, Milestone, WarningNotice
+from pipeline.messages import NOTICES, Cause, Incident, Mark, Milestone, WarningNotice
 from pipeline.supervise.deadlines import Clock, ClockName
 from pipeline.supervise.reasons import Reason
 from pipeline.supervise.verify import Sensor, device_of
@@ -38,6 +38,9 @@ class Case:
         confirmed_ms: When it left the platform, None while it is being assessed.
         done_ms: When the field last said done, None until then.
         is_contradicted: Whether the slip `sensors_disagree` was given.
+        is_notice: Whether it only tells and watches, and sends nobody.
+        is_patrolled: Whether nothing is mended, so that alarms go on after the team has left.
+        has_water: Whether water was measured standing and is not yet measured gone.
     """
 
     id: str
@@ -51,6 +54,9 @@ class Case:
     confirmed_ms: int | None = None
     done_ms: int | None = None
     is_contradicted: bool = False
+    is_notice: bool = False
+    is_patrolled: bool = False
+    has_water: bool = False
 
 
 @dataclass(slots=True)
@@ -73,6 +79,16 @@ def note_devices(case: Case, incident: Incident) -> None:
     """Add the devices of a newer version: its own and those its alarms are on."""
     joined = (*incident.devices, *(device_of(alarm) for alarm in incident.alarms))
     case.devices = sorted({*case.devices, *joined})
+
+
+def note_signs(case: Case, incident: Incident) -> None:
+    """Note what the newest version says of the place: a notice only, water that still stands."""
+    if incident.version < case.version:
+        return
+    case.is_notice = incident.cause in NOTICES
+    case.is_patrolled = incident.cause is Cause.BIOGAS
+    is_ponding = incident.cause in (Cause.PONDING, Cause.PUMP_STOPPED)
+    case.has_water = is_ponding and Mark.WATER_GONE not in incident.adjustments
 
 
 def draft_of(warning: WarningNotice, limit_ms: int) -> Draft:

@@ -22,5 +22,7 @@ class Reason(StrEnum):
     """The crews say done, the sensors do not."""
     DONE_AND_RECOVERED = "done_and_recovered"
     NOTHING_FOUND_AND_RECOVERED = "nothing_found_and_recovered"
+    NOTICE_OVER = "notice_over"
+    """It was told and watched, nobody was sent, and the sensors are quiet."""
     RECOVERED_UNATTENDED = "recovered_unattended"
     """No team ever came and the sensors have long been quiet."""

@@ -25,6 +25,7 @@ from pipeline.supervise.cases import (
     earliest,
     meet,
     note_devices,
+    note_signs,
     open_case,
     start,
 )
@@ -36,8 +37,17 @@ from pipeline.supervise.verify import VerifyLimits, note_alarm, recovered_ms
 from sensors.field import Feedback, FeedbackKind, WorkOrder
 from sensors.levels import Level
 
-_VERSION = 1
-_CONTAINED = (FeedbackKind.ISOLATED, FeedbackKind.REPAIRED, FeedbackKind.RESTORED)
+_VERSION = 2
+_CONTAINED = (
+    FeedbackKind.ISOLATED,
+    FeedbackKind.REPAIRED,
+    FeedbackKind.RESTORED,
+    FeedbackKind.VENTILATED,
+    FeedbackKind.PUMPING,
+    FeedbackKind.ROAD_CLOSED,
+    FeedbackKind.BARRIER_PLACED,
+)
+"""What keeps an incident from getting worse: the damage is cut off, or people are kept away."""
 _MENDED = (FeedbackKind.REPAIRED, FeedbackKind.RESTORED)
 _ENDING = (
     FeedbackKind.DONE,
@@ -156,6 +166,7 @@ class SuperviseStage:
         elif incident.version > case.version:
             case.version = incident.version
             note_devices(case, incident)
+        note_signs(case, incident)
         self._take_drafts(case)
         for clock in case.clocks.values():
             tighten(clock, incident.level, self._limits[incident.level], now_ms)
@@ -194,7 +205,8 @@ class SuperviseStage:
     def _confirm(self, case: Case, incident: Incident) -> None:
         if case.confirmed_ms is None:
             case.confirmed_ms = incident.time_ms
-            self._start(case, ClockName.DISPATCH, incident.level, incident.time_ms)
+            if not case.is_notice:
+                self._start(case, ClockName.DISPATCH, incident.level, incident.time_ms)
             self._start(case, ClockName.REPORT, incident.level, incident.time_ms)
 
     def _on_dispatch(self, dispatch: Dispatch, now_ms: int) -> list[Message]:

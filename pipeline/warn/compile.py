@@ -22,24 +22,41 @@ class Signal(StrEnum):
     VALUE = "value"
     FALL = "fall"
     RESIDUAL = "residual"
+    SUM = "sum"
+    """Increase of a counter within the rule's window."""
+    SHORTFALL = "shortfall"
+    """Percent below the device's own normal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """Which devices a rule watches, and how."""
+    """Which devices a rule watches, and how: those of its kinds that measure its quantity."""
 
     rule: str
     signal: Signal
-    kind: str
+    kinds: tuple[str, ...]
     quantity: str
 
 
 APPLICATIONS: tuple[Application, ...] = (
-    Application("water.pressure_head", Signal.VALUE, "network_pressure", "pressure"),
-    Application("water.pressure_drop", Signal.FALL, "network_pressure", "pressure"),
-    Application("water.pressure_z", Signal.RESIDUAL, "network_pressure", "pressure"),
+    Application("water.pressure_head", Signal.VALUE, ("network_pressure",), "pressure"),
+    Application("water.pressure_drop", Signal.FALL, ("network_pressure",), "pressure"),
+    Application("water.pressure_z", Signal.RESIDUAL, ("network_pressure",), "pressure"),
+    Application("water.fire_static", Signal.VALUE, ("hydrant_pressure",), "pressure"),
+    Application("gas.ch4_space", Signal.VALUE, ("manhole_methane", "well_methane"), "methane"),
+    Application(
+        "gas.ch4_station", Signal.VALUE, ("station_methane", "tunnel_methane"), "methane_lel"
+    ),
+    Application("gas.pressure_low", Signal.SHORTFALL, ("gas_pressure",), "gas_pressure"),
+    Application("flood.ponding_road", Signal.VALUE, ("road_ponding",), "ponding_depth"),
+    Application("flood.ponding_underpass", Signal.VALUE, ("underpass_ponding",), "ponding_depth"),
+    Application("flood.drain_freeboard", Signal.VALUE, ("drain_level",), "freeboard"),
+    Application("rain.local_1h", Signal.SUM, ("rain_gauge",), "rainfall"),
 )
 """Every rule that watches devices; rules of the file that are not here wait for theirs."""
+
+_SCORE_UNITS = {Signal.RESIDUAL: "sigma", Signal.SHORTFALL: "% of set-point"}
+"""Units of signals that are no longer in the unit of what is measured."""
 
 
 class SuppressionReason(StrEnum):
@@ -107,6 +124,8 @@ def compile_rules(
     """
     compiled: list[CompiledRule] = []
     suppressed: list[Suppression] = []
+    kinds = np.array(registry.texts("kind"), dtype=str)
+    quantities = np.array(registry.texts("quantity"), dtype=str)
     for application in sorted(applications, key=lambda one: one.rule):
         if application.rule not in rules.rules:
             continue
@@ -115,8 +134,8 @@ def compile_rules(
         rule = rules.rule(application.rule)
         _check_unit(rule, application, rules.source)
         devices = np.intersect1d(
-            registry.where("kind", application.kind),
-            registry.where("quantity", application.quantity),
+            np.flatnonzero(np.isin(kinds, application.kinds)),
+            np.flatnonzero(quantities == application.quantity),
         ).astype(np.intp)
         if not len(devices):
             continue
@@ -128,13 +147,14 @@ def compile_rules(
 
 
 def _check_unit(rule: Rule, application: Application, source: str) -> None:
-    is_score = application.signal is Signal.RESIDUAL
-    unit = "sigma" if is_score else QUANTITIES[application.quantity].unit
+    unit = _SCORE_UNITS.get(application.signal, QUANTITIES[application.quantity].unit)
     if rule.unit != unit:
         raise RuleError(
             f"{source}: {rule.id}.unit = {rule.unit!r}: {application.quantity} is measured in "
             f"{unit!r}; give the thresholds in that unit"
         )
+    if application.signal is Signal.SUM and not rule.windows_s:
+        raise RuleError(f"{source}: {rule.id}.window_s = null: a sum needs a window; give seconds")
 
 
 def _columns(rule: Rule, signal: Signal, devices: Rows, registered: int) -> CompiledRule:

@@ -189,5 +189,11 @@ class Residuals:
 
 
 def _elements(registry: Registry, quantity: str) -> Mapping[int, str]:
+    """Return the elements of the water devices of a quantity; drains have pumps and levels too."""
     elements: Sequence[str] = registry.texts("element")
-    return {number: elements[number] for number in registry.where("quantity", quantity).tolist()}
+    domains = registry.texts("domain")
+    return {
+        number: elements[number]
+        for number in registry.where("quantity", quantity).tolist()
+        if domains[number] == "water"
+    }

@@ -16,12 +16,18 @@ from pipeline.warn.compile import CompiledRule, Signal, Suppression, compile_rul
 from pipeline.warn.drafts import Drafts
 from pipeline.warn.levels import LevelRule, LevelState
 from pipeline.warn.residuals import Expectation, Residuals, ResidualState
+from pipeline.warn.shortfalls import NormalState, ShortfallRule
+from pipeline.warn.sums import CounterState, SumRule
 from pipeline.warn.verdicts import Verdict, level_of
 from sensors.readings import Floats, Quality, ReadingBatch
 from sensors.registry import Registry
 
-_VERSION = 1
+_VERSION = 2
 _NOT_FED = Quality.RANGE | Quality.STUCK | Quality.SKEW | Quality.OUT_OF_ORDER
+_RULES: Mapping[Signal, type[LevelRule] | type[ChangeRule]] = MappingProxyType(
+    {Signal.FALL: ChangeRule, Signal.SUM: SumRule, Signal.SHORTFALL: ShortfallRule}
+)
+"""How each signal is judged; those not named are judged by levels as they are."""
 _FREEZES: Mapping[HealthKind, int] = MappingProxyType({HealthKind.OFFLINE: 1, HealthKind.STUCK: 2})
 
 
@@ -31,6 +37,8 @@ class WarnState:
 
     levels: dict[str, LevelState]
     changes: dict[str, ChangeState]
+    counters: dict[str, CounterState]
+    normals: dict[str, NormalState]
     frozen: NDArray[np.uint8]
     drafts: Drafts
     residuals: ResidualState | None
@@ -77,8 +85,7 @@ class WarnStage:
         self._residuals = None if model is None else Residuals(registry, model)
         self.suppressed: tuple[Suppression, ...] = suppressed
         self._rules: tuple[LevelRule | ChangeRule, ...] = tuple(
-            ChangeRule(columns) if columns.signal is Signal.FALL else LevelRule(columns)
-            for columns in compiled
+            _RULES.get(columns.signal, LevelRule)(columns) for columns in compiled
         )
         self._frozen = np.zeros(len(registry), np.uint8)
         self._drafts = Drafts()
@@ -123,6 +130,8 @@ class WarnStage:
             WarnState(
                 {r.columns.rule.id: r.state for r in self._rules if isinstance(r, LevelRule)},
                 {r.columns.rule.id: r.state for r in self._rules if isinstance(r, ChangeRule)},
+                {r.columns.rule.id: r.counter for r in self._rules if isinstance(r, SumRule)},
+                {r.columns.rule.id: r.learned for r in self._rules if isinstance(r, ShortfallRule)},
                 self._frozen,
                 self._drafts,
                 None if self._residuals is None else self._residuals.state,
@@ -152,6 +161,10 @@ class WarnStage:
                 raise SnapshotError(f"snapshot has no state of rule {rule_id}")
             if restored != rows:
                 raise SnapshotError(f"snapshot has {restored} devices under {rule_id}, not {rows}")
+            if isinstance(rule, SumRule):
+                rule.counter = state.counters[rule_id]
+            elif isinstance(rule, ShortfallRule):
+                rule.learned = state.normals[rule_id]
             rule.resume()
         if (self._residuals is None) != (state.residuals is None):
             raise SnapshotError("snapshot was made with a network model, or now there is one")

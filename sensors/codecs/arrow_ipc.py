@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from sensors.codecs.arrow_layout import read_columns
+from sensors.codecs.arrow_reader import ColumnReader
 from sensors.codecs.codec import Decoded, check_size, frame_id, whole
 from sensors.codecs.screening import screened
 from sensors.errors import FrameError, RejectReason
@@ -33,6 +33,7 @@ class ArrowIpcCodec:
     def __init__(self, registry: Registry) -> None:
         self._digest = registry.digest.encode()
         self._devices = len(registry)
+        self._reader = ColumnReader()
 
     def encode(self, frame: Frame) -> bytes:
         """Return the frame as an Arrow stream; values are not rounded."""
@@ -62,7 +63,7 @@ class ArrowIpcCodec:
             FrameError: malformed, no_identity or registry_mismatch.
         """
         check_size(payload)
-        columns = read_columns(payload)
+        columns = self._reader.read(payload)
         metadata = columns.metadata
         if metadata.get(b"format") != FORMAT:
             raise FrameError(RejectReason.MALFORMED, "not format 1 of a Tocsin frame")
@@ -76,7 +77,7 @@ class ArrowIpcCodec:
         sent_ms = whole(_integer(metadata, b"sent_ms"), "sent_ms")
         device = columns.device
         unknown = (device < 0) | (device >= self._devices)
-        refusals = ((RejectReason.UNKNOWN_DEVICE, unknown),)
+        refusals = ((RejectReason.UNKNOWN_DEVICE, unknown),) if unknown.any() else ()
         return screened(id_, sent_ms, device, columns.time_ms, columns.value, now_ms, refusals)
 
 

@@ -37,6 +37,15 @@ class ArrowColumns(NamedTuple):
     value: Floats
 
 
+class BatchLayout(NamedTuple):
+    """What the message of a record batch says: sizes, rows, and where each column begins."""
+
+    head_bytes: int
+    body_bytes: int
+    rows: int
+    places: tuple[int, int, int]
+
+
 def read_columns(payload: bytes) -> ArrowColumns:
     """Return the metadata and columns of a stream of one uncompressed batch without nulls.
 
@@ -50,16 +59,64 @@ def read_columns(payload: bytes) -> ArrowColumns:
 
 
 def _stream(payload: bytes) -> ArrowColumns:
-    kind, table, body, _ = _message(payload, 0)
-    if kind != _SCHEMA:
+    head, body = message_head(payload, 0)
+    metadata = {key: head[begin:end] for key, begin, end in schema_metadata(head)}
+    return columns_of(payload, metadata, body, batch_layout(message_head(payload, body)[0]))
+
+
+def message_head(data: bytes, at: int) -> tuple[bytes, int]:
+    """Return all of a message but its body, and where its body begins.
+
+    Raises:
+        FrameError: malformed; no message begins at `at`.
+    """
+    mark, size = _PREFIX.unpack_from(data, at)
+    body = at + 8 + size
+    if mark != _CONTINUATION or body > len(data):
+        raise _malformed("not an encapsulated message")
+    return data[at:body], body
+
+
+def schema_metadata(head: bytes) -> list[tuple[bytes, int, int]]:
+    """Return key, begin and end of each value in the metadata of a schema message.
+
+    Raises:
+        FrameError: malformed; it is no schema of the three columns.
+    """
+    kind, table, length = _header(head)
+    if kind != _SCHEMA or length:
         raise _malformed("it does not begin with a schema")
-    metadata = _schema(payload, table)
-    kind, table, body, end = _message(payload, body)
+    return _schema(head, table)
+
+
+def batch_layout(head: bytes) -> BatchLayout:
+    """Return what the message of a record batch says of its body.
+
+    Raises:
+        FrameError: malformed; it is no batch of three whole columns.
+    """
+    kind, table, length = _header(head)
     if kind != _RECORD_BATCH:
         raise _malformed("a record batch must follow the schema")
+    rows, places = _batch(head, table, length)
+    return BatchLayout(len(head), length, rows, places)
+
+
+def columns_of(
+    payload: bytes, metadata: dict[bytes, bytes], at: int, layout: BatchLayout
+) -> ArrowColumns:
+    """Return the columns of the batch whose message begins at `at`.
+
+    Raises:
+        FrameError: malformed; its body is cut off, or another message follows.
+    """
+    body = at + layout.head_bytes
+    end = body + layout.body_bytes
+    if end > len(payload):
+        raise _malformed("the body is cut off")
     if payload[end:] not in (b"", _END):
         raise _malformed("more than one batch")
-    rows, places = _batch(payload, table, end - body)
+    rows, places = layout.rows, layout.places
     return ArrowColumns(
         metadata,
         np.frombuffer(payload, "<i4", rows, body + places[0]),
@@ -68,24 +125,20 @@ def _stream(payload: bytes) -> ArrowColumns:
     )
 
 
-def _message(data: bytes, at: int) -> tuple[int, int, int, int]:
-    """Return kind, header table, begin and end of the body of the message that begins at `at`."""
-    mark, size = _PREFIX.unpack_from(data, at)
-    body = at + 8 + size
-    if mark != _CONTINUATION or body > len(data):
-        raise _malformed("not an encapsulated message")
-    root = at + 8 + _number(data, "<I", at + 8)
-    slots = _slots(data, root)
+def _header(head: bytes) -> tuple[int, int, int]:
+    """Return kind, header table and length of the body of a message."""
+    root = 8 + _number(head, "<I", 8)
+    slots = _slots(head, root)
     if not (slots[1] and slots[2]):
         raise _malformed("a message without a header")
-    length = _number(data, "<q", root + slots[3]) if slots[3] else 0
-    if not 0 <= length <= len(data) - body:
-        raise _malformed("the body is cut off")
-    return data[root + slots[1]], _follow(data, root + slots[2]), body, body + length
+    length = _number(head, "<q", root + slots[3]) if slots[3] else 0
+    if length < 0:
+        raise _malformed("a body of negative length")
+    return head[root + slots[1]], _follow(head, root + slots[2]), length
 
 
-def _schema(data: bytes, table: int) -> dict[bytes, bytes]:
-    """Check the columns of a schema and return its metadata."""
+def _schema(data: bytes, table: int) -> list[tuple[bytes, int, int]]:
+    """Check the columns of a schema and return its metadata: key, begin and end of the value."""
     slots = _slots(data, table)
     if slots[0] and _number(data, "<h", table + slots[0]) != 0:
         raise _malformed("not little-endian")
@@ -95,7 +148,7 @@ def _schema(data: bytes, table: int) -> dict[bytes, bytes]:
     for field, column in zip(fields, _COLUMNS, strict=True):
         if _column(data, field) != column:
             raise _malformed("the columns are not device int32, time_ms int64, value double")
-    return dict(_pair(data, item) for item in _vector(data, table, slots[2]))
+    return [_pair(data, item) for item in _vector(data, table, slots[2])]
 
 
 def _column(data: bytes, field: int) -> tuple[bytes, int, int]:
@@ -156,16 +209,24 @@ def _vector(data: bytes, table: int, slot: int) -> list[int]:
     return [_follow(data, start + 4 + 4 * index) for index in range(count)]
 
 
-def _pair(data: bytes, table: int) -> tuple[bytes, bytes]:
+def _pair(data: bytes, table: int) -> tuple[bytes, int, int]:
     slots = _slots(data, table)
     if not (slots[0] and slots[1]):
         raise _malformed("metadata without key or value")
-    return _text(data, table + slots[0]), _text(data, table + slots[1])
+    return _text(data, table + slots[0]), *_text_span(data, table + slots[1])
 
 
 def _text(data: bytes, at: int) -> bytes:
+    begin, end = _text_span(data, at)
+    return data[begin:end]
+
+
+def _text_span(data: bytes, at: int) -> tuple[int, int]:
     start = _follow(data, at)
-    return data[start + 4 : start + 4 + _number(data, "<I", start)]
+    end = start + 4 + _number(data, "<I", start)
+    if end > len(data):
+        raise _malformed("a text is cut off")
+    return start + 4, end
 
 
 def _follow(data: bytes, at: int) -> int:

@@ -18,7 +18,7 @@ class DeviceKind:
     Attributes:
         kind: Name of the kind, such as `network_pressure`.
         quantity: Name of the observed property.
-        domain: `water`, `gas`, `flood` or `rain`.
+        domain: `water`, `gas`, `flood`, `rain` or `fire`.
         range_low: Lowest value it can show.
         range_high: Highest value it can show.
         accuracy: One standard deviation of its noise.
@@ -31,6 +31,8 @@ class DeviceKind:
         alarm_low: Low limit at which it reports at once; NaN for none.
         alarm_high: High limit at which it reports at once; NaN for none.
         source: Where the figures come from; `proposed` where there is no source.
+        battery_years: Time from a full battery to an empty one, years; 0 for mains power. The
+            default is that of a buried ponding sensor (domain reference 2.6).
     """
 
     kind: str
@@ -47,6 +49,7 @@ class DeviceKind:
     alarm_low: float
     alarm_high: float
     source: str
+    battery_years: float = 5.0
 
 
 def device_kinds() -> Mapping[str, DeviceKind]:

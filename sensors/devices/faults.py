@@ -20,12 +20,16 @@ class FaultKind(StrEnum):
 
     Of a device: `stuck` repeats the first value of the fault; `spike` adds amount to one
     reading, the first periodic one; `outage` takes no samples; `dropout` loses each reading
-    with probability amount; `drift` adds amount a day; `bias` adds amount; `clock_skew`
-    stamps readings amount seconds late; `noise` adds white noise of standard deviation amount.
+    with probability amount; `drift` adds amount a day; `bias` adds amount; `scale` multiplies
+    what the device shows by amount, past the ends of its range too (wrong unit in a firmware);
+    `clock_skew` stamps readings amount seconds late; `clock_reset` sets the device's clock to
+    amount (Unix time, seconds) at the start, from where it runs on; `noise` adds white noise of
+    standard deviation amount.
 
-    Of a gateway: `gateway_outage` loses all readings and ends in a new boot; `frame_loss`
-    loses each frame with probability amount; `frame_replay` sends each frame twice with
-    probability amount.
+    Of a gateway: `gateway_outage` loses all readings and ends in a new boot; `link_outage`
+    keeps them and sends all when the link is back, each of those frames twice with probability
+    amount; `frame_loss` loses each frame with probability amount; `frame_replay` sends each
+    frame twice with probability amount.
     """
 
     STUCK = "stuck"
@@ -39,6 +43,9 @@ class FaultKind(StrEnum):
     GATEWAY_OUTAGE = "gateway_outage"
     FRAME_LOSS = "frame_loss"
     FRAME_REPLAY = "frame_replay"
+    SCALE = "scale"
+    CLOCK_RESET = "clock_reset"
+    LINK_OUTAGE = "link_outage"
 
     @property
     def is_of_gateway(self) -> bool:
@@ -47,7 +54,12 @@ class FaultKind(StrEnum):
 
 
 _CODES = {kind: code for code, kind in enumerate(FaultKind)}
-_OF_GATEWAY = (FaultKind.GATEWAY_OUTAGE, FaultKind.FRAME_LOSS, FaultKind.FRAME_REPLAY)
+_OF_GATEWAY = (
+    FaultKind.GATEWAY_OUTAGE,
+    FaultKind.FRAME_LOSS,
+    FaultKind.FRAME_REPLAY,
+    FaultKind.LINK_OUTAGE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,8 @@ class Fault:
         start_ms: When it begins.
         end_ms: When it is over.
         amount: How much; its meaning and unit depend on `kind`.
+        cause: Id that faults of one common cause share (a base station, a firmware); empty for
+            a fault of its own.
     """
 
     target: str
@@ -67,6 +81,7 @@ class Fault:
     start_ms: int
     end_ms: int
     amount: float = 0.0
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +177,19 @@ class FaultTable:
         faults = self.of_kind(kind)
         if len(faults) == 0:
             return np.zeros(0, np.int64), faults
-        begin = np.searchsorted(targets, faults.target, side="left")
-        count = np.searchsorted(targets, faults.target, side="right") - begin
-        rows = spans(begin, count)
-        faults = faults.take(np.repeat(np.arange(len(faults)), count))
+        rows, faults = faults.rows_of(targets)
         strikes = (times_ms[rows] >= faults.start_ms) & (times_ms[rows] < faults.end_ms)
         return rows[strikes], faults.take(strikes)
+
+    def rows_of(self, targets: Rows) -> tuple[Int64s, "FaultTable"]:
+        """Return the rows of each fault's target, fault by fault, and a table as long.
+
+        Args:
+            targets: Number of the device (gateway) of each row, ascending.
+        """
+        begin = np.searchsorted(targets, self.target, side="left")
+        count = np.searchsorted(targets, self.target, side="right") - begin
+        return spans(begin, count), self.take(np.repeat(np.arange(len(self)), count))
 
     def struck(self, kind: FaultKind, targets: Rows, times_ms: Int64s) -> Bools:
         """Return the mask of the rows that faults of `kind` strike."""
@@ -243,38 +265,23 @@ def stick(
     return values, FaultMemory(held, memory.is_spent)
 
 
+def scaled(faults: FaultTable, devices: Rows, times_ms: Int64s, values: Floats) -> Floats:
+    """Return what the devices show, multiplied where their firmware is wrong (`scale`)."""
+    rows, struck = faults.find(FaultKind.SCALE, devices, times_ms)
+    if len(rows) == 0:
+        return values
+    values = values.copy()
+    np.multiply.at(values, rows, struck.amount)
+    return values
+
+
 def shown_times(faults: FaultTable, devices: Rows, times_ms: Int64s) -> Int64s:
     """Return the times the devices' own clocks show."""
-    rows, struck = faults.find(FaultKind.CLOCK_SKEW, devices, times_ms)
-    if len(rows) == 0:
+    skewed, skew = faults.find(FaultKind.CLOCK_SKEW, devices, times_ms)
+    reset, new = faults.find(FaultKind.CLOCK_RESET, devices, times_ms)
+    if len(skewed) == 0 and len(reset) == 0:
         return times_ms
     shown_ms = times_ms.copy()
-    np.add.at(shown_ms, rows, np.rint(struck.amount * 1000.0).astype(np.int64))
+    shown_ms[reset] += np.rint(new.amount * 1000.0).astype(np.int64) - new.start_ms
+    np.add.at(shown_ms, skewed, np.rint(skew.amount * 1000.0).astype(np.int64))
     return shown_ms
-
-
-def restarted(faults: FaultTable, start_ms: int, end_ms: int) -> Int64s:
-    """Return the gateways whose outage ends from `start_ms` until just before `end_ms`."""
-    outages = faults.of_kind(FaultKind.GATEWAY_OUTAGE)
-    is_over = (outages.end_ms >= start_ms) & (outages.end_ms < end_ms)
-    return outages.target[is_over & (outages.start_ms < outages.end_ms)]
-
-
-def copies_sent(
-    faults: FaultTable, gateways: Rows, time_ms: int, counters: Int64s, uniform: Draw
-) -> Int64s:
-    """Return how often each frame is sent: 0 when it is lost, 2 when it is replayed.
-
-    Args:
-        faults: The faults that act in this stretch of time.
-        gateways: Gateway of each frame, ascending.
-        time_ms: When the frames are sent.
-        counters: A number no other frame of the gateway has.
-        uniform: Evenly spread random numbers.
-    """
-    copies = np.ones(len(gateways), dtype=np.int64)
-    if len(faults):
-        strike = gateways, np.full(len(copies), time_ms), counters, uniform
-        copies[faults.struck_by_chance(FaultKind.FRAME_REPLAY, *strike)] = 2
-        copies[faults.struck_by_chance(FaultKind.FRAME_LOSS, *strike)] = 0
-    return copies

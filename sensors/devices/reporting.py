@@ -1,4 +1,4 @@
-"""When devices sample, which samples they send and when, and how gateways cut them into frames.
+"""When devices sample, which samples they send, and when.
 
 A device with limits of its own, or with a change limit, looks more often than it reports: at
 `alarm_interval_s` instead of `interval_s`. It sends what the normal interval asks for, and at
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.devices.faults import Bools, FaultKind, FaultTable
-from sensors.devices.response import NEVER_MS, Rows, runs_of, spans
-from sensors.readings import Floats, Frame, FrameId, Int64s, ReadingBatch
+from sensors.devices.response import NEVER_MS, Rows, runs_of
+from sensors.readings import Floats, Int64s
 
 Reasons = NDArray[np.uint8]
 
@@ -271,47 +271,3 @@ def _watched(
 
 def _milliseconds(seconds: Floats) -> Int64s:
     return np.rint(seconds * 1000.0).astype(np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class FrameCuts:
-    """Where frames begin and end in columns sorted by gateway; one entry a frame."""
-
-    gateway: Int64s
-    boot: Int64s
-    seq: Int64s
-    begin: Int64s
-    end: Int64s
-
-
-def cut_frames(gateways: Rows, size: int, boot: Int64s, next_seq: Int64s) -> FrameCuts:
-    """Cut readings into frames of one gateway and at most `size` readings each.
-
-    Args:
-        gateways: Number of the gateway of each reading, ascending.
-        size: Most readings in a frame.
-        boot: Boot of each gateway.
-        next_seq: Number of each gateway's next frame.
-    """
-    first, count = runs_of(gateways)
-    frames = -(-count // size)
-    run = np.repeat(np.arange(len(first)), frames)
-    nth = spans(np.zeros_like(frames), frames)
-    gateway = gateways[first][run].astype(np.int64)
-    begin = first[run] + nth * size
-    end = np.minimum(begin + size, (first + count)[run])
-    return FrameCuts(gateway, boot[gateway], next_seq[gateway] + nth, begin, end)
-
-
-def build_frames(
-    cuts: FrameCuts, copies: Int64s, names: Sequence[str], batch: ReadingBatch, sent_ms: int
-) -> tuple[Frame, ...]:
-    """Return the frames that `cuts` cuts from `batch`, each as often as `copies` says."""
-    frames = []
-    columns = (cuts.gateway, cuts.boot, cuts.seq, cuts.begin, cuts.end, copies)
-    for gateway, boot, seq, begin, end, sends in zip(*map(np.ndarray.tolist, columns), strict=True):
-        if sends:
-            readings = batch.take(slice(begin, end))
-            frame = Frame(FrameId(names[gateway], boot, seq), sent_ms, readings)
-            frames.extend([frame] * sends)
-    return tuple(frames)

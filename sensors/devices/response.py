@@ -26,12 +26,15 @@ class Spread:
         gain: Standard deviation of the gain error at full scale, in accuracies.
         drift_per_year: Standard deviation of the drift in a year, in accuracies.
         noise_time_s: Autocorrelation time of the noise, seconds; 0 for white noise.
+        counter_gain: Standard deviation of the gain of counters (rain gauges), which have no
+            other error.
     """
 
     offset: float = 0.5
     gain: float = 0.5
     drift_per_year: float = 1.0
     noise_time_s: float = 60.0
+    counter_gain: float = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class Response:
         *,
         calibrated_ms: int,
         spread: Spread | None = None,
+        is_counter: NDArray[np.bool_] | None = None,
     ) -> Self:
         """Make single instruments of nominal ones.
 
@@ -82,17 +86,23 @@ class Response:
             draws: Standard normal numbers a device for gain, offset and drift.
             calibrated_ms: When the drift is zero.
             spread: How far they stray.
+            is_counter: Which ones count (tips of a bucket): they show whole steps that are
+                full and never run back; None for none.
         """
         spread = Spread() if spread is None else spread
         low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
         full_scale = np.maximum(np.abs(low), np.abs(high))
         time_ms = spread.noise_time_s * 1000.0
         decay = np.full(len(accuracy), 1.0 / time_ms if time_ms > 0 else np.inf)
+        gain = 1.0 + spread.gain * draws[0] * accuracy / np.where(full_scale > 0, full_scale, 1)
+        counts = np.zeros(len(accuracy), dtype=np.bool_) if is_counter is None else is_counter
+        noise = np.where(counts, 0.0, accuracy)
+        half_step = np.where(counts, 0.5 * resolution, 0.0)
         return cls(
-            gain=1.0 + spread.gain * draws[0] * accuracy / np.where(full_scale > 0, full_scale, 1),
-            offset=spread.offset * draws[1] * accuracy,
-            drift_per_day=spread.drift_per_year / 365.0 * draws[2] * accuracy,
-            noise=accuracy.copy(),
+            gain=np.where(counts, 1.0 + spread.counter_gain * draws[0], gain),
+            offset=spread.offset * draws[1] * noise - half_step,
+            drift_per_day=spread.drift_per_year / 365.0 * draws[2] * noise,
+            noise=noise,
             decay_per_ms=decay,
             resolution=resolution.copy(),
             low=low,

@@ -71,6 +71,7 @@ _PUMP = DeviceKind(
     alarm_low=math.nan,
     alarm_high=math.nan,
     source="proposed: a contact of the station's control system",
+    battery_years=0.0,
 )
 
 KINDS: Mapping[str, DeviceKind] = MappingProxyType(

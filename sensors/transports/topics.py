@@ -3,7 +3,7 @@
     tocsin/{city}/{area}/{domain}/{gateway}/{kind}/{codec}     what gateways send and get
     tocsin/{city}/platform/{alarm|…|bulletin}/{id}             what the platform issues
     tocsin/{city}/platform/ack                                 its answer to a clock tick
-    tocsin/{city}/world/{clock|truth|feedback|registry}        what the world says
+    tocsin/{city}/world/{clock|truth|feedback|hotline|registry}  what the world says
 
 The area is the partition key. `world` and `platform` are therefore no names of areas.
 """
@@ -154,6 +154,11 @@ def truth_topic(city: str) -> str:
 def feedback_topic(city: str) -> str:
     """Return the topic of what crews report."""
     return _world_topic(city, "feedback")
+
+
+def hotline_topic(city: str) -> str:
+    """Return the topic of what citizens tell the hotline."""
+    return _world_topic(city, "hotline")
 
 
 def registry_topic(city: str) -> str:

@@ -18,7 +18,7 @@ MAIN_MM = 200.0
 """Pipes from this diameter are mains and therefore risk points (proposed)."""
 LEAST_RISK_POINTS = 10
 
-_CONSEQUENCE_HOUSEHOLDS = (2_000.0, 5_000.0, 10_000.0, 30_000.0)
+CONSEQUENCE_HOUSEHOLDS = (2_000.0, 5_000.0, 10_000.0, 30_000.0)
 """Households out of service from which C is 2, 3, 4, 5 (domain reference 3.3)."""
 _DISTRICT = "X01"
 _REPAIR = ("water", "inspect", "isolate", "repair", "restore", "restart_pump", "check_device")
@@ -223,5 +223,5 @@ def _static_risk(drawing: Drawing, day: NormalDay) -> tuple[NDArray[np.int64], N
     slender = drawing.length_m / np.maximum(drawing.diameter_mm, 1.0)
     likelihood = 1 + np.searchsorted(np.quantile(slender, [1 / 3, 2 / 3]), slender)
     households = day.largest_m3_h * 24 / PERSON_M3_DAY / HOUSEHOLD_PERSONS
-    consequence = 1 + np.searchsorted(_CONSEQUENCE_HOUSEHOLDS, households, side="right")
+    consequence = 1 + np.searchsorted(CONSEQUENCE_HOUSEHOLDS, households, side="right")
     return likelihood.astype(np.int64), consequence.astype(np.int64)

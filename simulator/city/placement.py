@@ -21,9 +21,12 @@ LATE_EVERY = 3
 """Every third flow device keeps its readings and sends them in hourly batches (proposed; the
 domain reference 2.5 quotes meters that send every 1 to 2 h)."""
 
-_LIMIT_MARGIN = 0.85
+LIMIT_MARGIN = 0.85
+"""Alarm limit of a pressure device over its lowest normal pressure (proposed)."""
+FLOW_NOISE = 0.003
+"""Noise of a flow meter over its full scale, 1 sigma (proposed)."""
+
 _FLOW_RESERVE = 3.0
-_FLOW_NOISE = 0.003
 _SMALLEST_METER_M3_H = 20.0
 
 
@@ -80,6 +83,30 @@ def spread_points(
     return chosen
 
 
+def is_watched(drawing: Drawing, areas: Labels) -> NDArray[np.bool_]:
+    """Return which links carry a flow meter: those across borders, at sources, and pumps."""
+    ends = drawing.from_node, drawing.to_node
+    is_source = ~drawing.is_node("junction")
+    watched: NDArray[np.bool_] = (
+        (areas[ends[0]] != areas[ends[1]])
+        | is_source[ends[0]]
+        | is_source[ends[1]]
+        | drawing.is_link("pump")
+    )
+    return watched
+
+
+def meter_range(largest_m3_h: float) -> float:
+    """Return the full scale of a meter: 1, 2 or 5 times a power of ten, with reserve.
+
+    Args:
+        largest_m3_h: Largest flow of the link on a normal day.
+    """
+    wanted = max(_FLOW_RESERVE * largest_m3_h, _SMALLEST_METER_M3_H)
+    decade = 10.0 ** math.floor(math.log10(wanted))
+    return next(step * decade for step in (1.0, 2.0, 5.0, 10.0) if step * decade >= wanted)
+
+
 def _pressure_sites(drawing: Drawing, areas: Labels, day: NormalDay, share: float) -> list[_Site]:
     kind = KINDS["network_pressure"]
     labels = range(int(areas.max()) + 1)
@@ -95,7 +122,7 @@ def _pressure_sites(drawing: Drawing, areas: Labels, day: NormalDay, share: floa
         first = int(np.argmin(day.lowest_mpa[nodes]))
         for place in spread_points(drawing.x_m[nodes], drawing.y_m[nodes], first, count):
             node = int(nodes[place])
-            limit = min(kind.alarm_low, round(_LIMIT_MARGIN * float(day.lowest_mpa[node]), 4))
+            limit = min(kind.alarm_low, round(LIMIT_MARGIN * float(day.lowest_mpa[node]), 4))
             sites.append(
                 _at_node(kind, drawing, areas, node, alarm_low=limit if limit > 0 else math.nan)
             )
@@ -104,17 +131,9 @@ def _pressure_sites(drawing: Drawing, areas: Labels, day: NormalDay, share: floa
 
 def _flow_sites(drawing: Drawing, areas: Labels, day: NormalDay) -> list[_Site]:
     kind = KINDS["dma_flow"]
-    ends = drawing.from_node, drawing.to_node
-    is_source = ~drawing.is_node("junction")
-    watched = (
-        (areas[ends[0]] != areas[ends[1]])
-        | is_source[ends[0]]
-        | is_source[ends[1]]
-        | drawing.is_link("pump")
-    )
     return [
-        _at_link(kind, drawing, areas, int(link), _meter_range(float(day.largest_m3_h[link])))
-        for link in np.flatnonzero(watched)
+        _at_link(kind, drawing, areas, int(link), meter_range(float(day.largest_m3_h[link])))
+        for link in np.flatnonzero(is_watched(drawing, areas))
     ]
 
 
@@ -128,13 +147,6 @@ def _pump_sites(drawing: Drawing, areas: Labels) -> list[_Site]:
     kind = KINDS["pump_state"]
     pumps = np.flatnonzero(drawing.is_link("pump"))
     return [_at_link(kind, drawing, areas, int(link), kind.range_high) for link in pumps]
-
-
-def _meter_range(largest_m3_h: float) -> float:
-    """Return the full scale of a meter: 1, 2 or 5 times a power of ten, with reserve."""
-    wanted = max(_FLOW_RESERVE * largest_m3_h, _SMALLEST_METER_M3_H)
-    decade = 10.0 ** math.floor(math.log10(wanted))
-    return next(step * decade for step in (1.0, 2.0, 5.0, 10.0) if step * decade >= wanted)
 
 
 def _at_node(
@@ -179,7 +191,7 @@ def _devices(sites: list[_Site]) -> list[Device]:
                 upload_s=kind.upload_s if flows % LATE_EVERY == 0 and is_flow else 0,
                 range_low=-site.range_high if is_flow else kind.range_low,
                 range_high=site.range_high,
-                accuracy=_FLOW_NOISE * site.range_high if is_flow else kind.accuracy,
+                accuracy=FLOW_NOISE * site.range_high if is_flow else kind.accuracy,
                 resolution=kind.resolution,
                 alarm_low=site.alarm_low,
                 alarm_high=kind.alarm_high,

@@ -11,12 +11,32 @@ HAZARDS = frozenset(
         TrueKind.VALVE_CLOSURE,
         TrueKind.PUMP_TRIP,
         TrueKind.DEMAND_SURGE,
+        TrueKind.GAS_PINHOLE,
+        TrueKind.GAS_STRIKE,
+        TrueKind.GAS_WELL_LEAK,
+        TrueKind.PONDING,
+        TrueKind.FIRE_TANK_EMPTY,
     }
 )
 """Kinds a platform ought to find; the others are decoys."""
 
 LEAKS = frozenset({TrueKind.BURST, TrueKind.SLOW_LEAK})
 """Kinds that let water out of a pipe."""
+
+GAS_LEAKS = frozenset({TrueKind.GAS_PINHOLE, TrueKind.GAS_STRIKE, TrueKind.GAS_WELL_LEAK})
+"""Kinds that let gas out of a pipe or a valve well."""
+
+CAUSES = frozenset(
+    {
+        TrueKind.STORM,
+        TrueKind.DRAIN_PUMP_FAILURE,
+        TrueKind.DRAIN_BLOCKAGE,
+        TrueKind.GATE_CLOSURE,
+        TrueKind.RIVER_HIGH,
+        TrueKind.POWER_CUT,
+    }
+)
+"""Kinds that are no hazard by themselves but bring one about; crews find and mend them too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +52,9 @@ class IncidentPlan:
         outflow_m3_h: Leaks: discharge at 30 m head.
         growth_ms: Slow leaks: time until the full outflow.
         factor: Demand surges: times the normal demand of the element.
+        amount: Size of the other kinds, in the unit of the kind: hole diameter in mm for gas
+            pinholes and strikes, Nm3/h of gas for well leaks and biogas, share of the cross
+            section for blockages, metres above normal for the river.
     """
 
     id: str
@@ -42,6 +65,7 @@ class IncidentPlan:
     outflow_m3_h: float = 0.0
     growth_ms: int = 0
     factor: float = 2.0
+    amount: float = 0.0
 
     def overlaps(self, other: "IncidentPlan") -> bool:
         """Whether there is a moment at which both are meant to last."""

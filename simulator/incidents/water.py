@@ -4,16 +4,10 @@ from collections.abc import Callable
 
 from sensors.ground_truth import TrueKind
 from sensors.levels import Level
+from simulator.incidents.course import Schedule, ended, grown
+from simulator.incidents.limits import truth_limits
 from simulator.incidents.plan import LEAKS, IncidentPlan
 from simulator.physics.base import Disturbance
-
-Schedule = list[tuple[int, Disturbance]]
-"""(milliseconds after the onset, disturbance), in order."""
-
-_GROWTH_STEPS = 24
-
-_SEVERITY_M3_H = ((300.0, Level.RED), (100.0, Level.ORANGE), (20.0, Level.YELLOW))
-"""Outflow from which a leak is truly of a level; proposed, no standard grades it."""
 
 
 def schedule(plan: IncidentPlan) -> Schedule:
@@ -21,11 +15,7 @@ def schedule(plan: IncidentPlan) -> Schedule:
 
     The end by itself is included when the plan has a duration.
     """
-    start = _STARTS[plan.kind](plan)
-    if plan.duration_ms is None:
-        return start
-    before_end = [step for step in start if step[0] < plan.duration_ms]
-    return [*before_end, (plan.duration_ms, _end(plan))]
+    return ended(plan, _STARTS[plan.kind](plan), _end(plan))
 
 
 def severity(plan: IncidentPlan, outflow_m3_h: float) -> Level:
@@ -35,10 +25,7 @@ def severity(plan: IncidentPlan, outflow_m3_h: float) -> Level:
     (proposed).
     """
     if plan.kind in LEAKS:
-        for limit, level in _SEVERITY_M3_H:
-            if outflow_m3_h >= limit:
-                return level
-        return Level.BLUE
+        return truth_limits().leak_m3_h.level(outflow_m3_h) or Level.BLUE
     return Level.YELLOW if plan.is_hazard else Level.BLUE
 
 
@@ -47,15 +34,7 @@ def _leak(plan: IncidentPlan) -> Schedule:
 
 
 def _slow_leak(plan: IncidentPlan) -> Schedule:
-    if plan.growth_ms == 0:
-        return _leak(plan)
-    return [
-        (
-            plan.growth_ms * step // _GROWTH_STEPS,
-            Disturbance("leak", plan.element, plan.outflow_m3_h * step / _GROWTH_STEPS),
-        )
-        for step in range(1, _GROWTH_STEPS + 1)
-    ]
+    return grown(plan, "leak", plan.outflow_m3_h)
 
 
 def _close(plan: IncidentPlan) -> Schedule:

@@ -24,7 +24,7 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(
     (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 )["services"]
 CHOSEN = {"SCENARIO": SHORT, "TOCSIN_API_TOKEN": "a secret for the test"}
-TRIES = 30
+TRIES = 120
 
 
 def filled(text: str) -> str:

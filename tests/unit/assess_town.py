@@ -75,12 +75,18 @@ class LinearModel:
         return values
 
     def leak_changes(
-        self, at_ms: int, conditions: Conditions, pipes: Sequence[str], leak_m3_h: float
+        self,
+        at_ms: int,
+        conditions: Conditions,
+        pipes: Sequence[str],
+        leak_m3_h: float,
+        devices: NDArray[np.integer] | None = None,
     ) -> NDArray[np.float64]:
         """Return signatures in proportion to the leak."""
         if leak_m3_h == FIRST_LEAK_M3_H:
             self.searches.append(at_ms)
-        return np.array([leak_signature(pipe) * leak_m3_h for pipe in pipes])
+        changes = np.array([leak_signature(pipe) * leak_m3_h for pipe in pipes])
+        return changes if devices is None else changes[:, devices]
 
 
 def leak_signature(pipe: str) -> NDArray[np.float64]:

@@ -77,6 +77,16 @@ CASES: list[tuple[str, str, Any, int, str, str]] = [
         "foreign-file",
         "may only generate its city",
     ),
+    *(
+        ("POST", "/runs", {"scenario": {**QUIET, **part}}, 422, "foreign-file", key)
+        for part, key in (
+            ({"profile": "/etc/fleet.yaml"}, "scenario.profile"),
+            ({"fault_rates": "../rates.YML"}, "scenario.fault_rates"),
+            ({"compose": [{"scenario": "../secret"}]}, "scenario.compose.0.scenario"),
+            ({"compose": [{"scenario": "c:\\x"}]}, "scenario.compose.0.scenario"),
+            ({"storms": [{"kind": "hourly", "file": "/etc/passwd"}]}, "scenario.storms.0.file"),
+        )
+    ),
     (
         "POST",
         f"{LIVE}/incidents",

@@ -268,7 +268,20 @@ def test_an_incident_is_injected_into_the_world_in_event_time(live: ApiClient) -
         "onset": "2026-06-01T00:05:00+08:00",
         "onset_ms": START_MS + 300_000,
         "outflow_m3_h": 40.0,
+        "amount": 0.0,
     }
+
+
+def test_a_gas_leak_is_injected_by_its_amount(live: ApiClient) -> None:
+    path = make(live, scenario={**QUIET, "city": {"generate": {"corners": 60, "seed": 7}}})
+    body = {"kind": "gas_pinhole", "element": "GPL00001"}
+    answer = live.post(f"{path}/incidents", json=body)
+    assert answer.status_code == 422
+    assert "hole diameter in mm" in answer.json()["detail"]
+    wrong = live.post(f"{path}/incidents", json={**body, "element": "GPL1", "amount": 5})
+    assert wrong.status_code == 404
+    assert all(name.startswith("GP") for name in wrong.json()["close"])
+    assert live.post(f"{path}/incidents", json={**body, "amount": 5}).json()["amount"] == 5.0
 
 
 def test_a_share_of_demand_is_of_the_whole_town(live: ApiClient) -> None:

@@ -346,6 +346,18 @@ def test_alarms_that_grow_together_after_a_dismissal_open_one_incident() -> None
     assert [one.opened_ms for one in opened] == [at(ONSET), at(50)]
 
 
+def test_a_leak_at_a_pipe_an_open_burst_names_is_part_of_that_burst() -> None:
+    def growing(minute: int) -> NDArray[np.float64]:
+        return leak_from("P4")(minute) + (leak_signature("P5") * 80.0 if minute >= 70 else 0.0)
+
+    script = burst_script()
+    script[70] = [alarm(4, 70, AlarmState.RAISED, Level.ORANGE)]
+    newest = {one.id: one for one in incidents(play(script, growing, 95))}
+    first, second = newest.values()
+    assert first.status is IncidentStatus.CONFIRMED
+    assert (second.status, second.reason) == ("dismissed", Reason.PART_OF_OPEN_INCIDENT)
+
+
 def test_without_a_model_the_largest_drop_is_named() -> None:
     confirmed = incidents(play(burst_script(), leak_from("P4"), has_model=False))[1]
     assert confirmed.cause is Cause.BURST

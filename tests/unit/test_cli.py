@@ -32,9 +32,12 @@ COMMANDS = [
     ("doctor",),
     ("city", "import"),
     ("city", "generate"),
+    ("city", "check"),
     ("city", "show"),
     ("scenarios", "list"),
     ("scenarios", "check"),
+    ("scenarios", "compose"),
+    ("scenarios", "sample"),
 ]
 
 
@@ -120,6 +123,15 @@ def test_a_group_without_a_command_shows_its_help(
 MISTAKES = [
     (("bogus",), "No such command 'bogus'; see `tocsin --help`"),
     (("run",), "Missing argument 'scenario'; see `tocsin run --help`"),
+    (("run", SHORT, "--profile", "huge"), "profile: no 'huge'; give one of beijing, default"),
+    (("simulate", SHORT, "--broker", "mqtt://h", "--no-record"), "goes with --transport none"),
+    (("scenarios", "compose", "nosuch"), "no scenario 'nosuch': give a file, or one of"),
+    (
+        ("scenarios", "compose", SHORT, "pump-trip", "--offset", "soon"),
+        "--offset soon: use a duration such as",
+    ),
+    (("scenarios", "compose", SHORT, "--offset", "1h"), "--offset: 1 given for 0 further"),
+    (("scenarios", "sample", "--rates", "none.yaml"), "none.yaml: cannot be read"),
     (("run", SHORT, "--bogus"), "No such option: --bogus"),
     (("run", SHORT, "--seed", "x"), "'--seed'.*'x'"),
     (("run", SHORT, "--seed", "-1"), "'--seed'.*'-1'"),
@@ -131,7 +143,7 @@ MISTAKES = [
     (("run", SHORT, "--pace", "inf"), "--pace"),
     (
         ("run", SHORT, "--city", "nosuch"),
-        "nosuch: no city.json; make one with `tocsin city import`",
+        "nosuch: no city.json; make one with `tocsin city import` or `city generate`",
     ),
     (("run", SHORT, "--broker", "http://x"), "'http://x': write it as mqtt://host:port"),
     (("run", SHORT, "--out", "afile"), "afile is a file; name a folder with --out"),
@@ -153,7 +165,9 @@ MISTAKES = [
     (("city", "generate", "--junctions", "3"), "'--junctions'.*'3'"),
     (("city", "generate", "--out", "other"), "other holds other things; name a new folder"),
     (("city", "show", "."), "no city.json"),
+    (("city", "show", ".", "--map", "map.txt"), "--map map.txt: .*name a .png file"),
     (("scenarios", "check", "none.yaml"), "none.yaml: cannot be read"),
+    (("scenarios", "check", "mars.yaml"), "mars.yaml: profile: no 'mars'; give one of"),
     (("doctor", "--only", "luck"), "'luck' is not one of"),
 ]
 
@@ -164,6 +178,7 @@ def _make_traps() -> None:
     Path("junk.yaml").write_text("just words", encoding="utf-8")
     text = Path(SHORT).read_text(encoding="utf-8")
     Path("typo.yaml").write_text(text.replace("{pick: main, seed: 4}", "NOPE"), encoding="utf-8")
+    Path("mars.yaml").write_text(f"{text}profile: mars\n", encoding="utf-8")
     Path("used").mkdir()
     Path("used/manifest.json").touch()
     Path("other").mkdir()
@@ -281,7 +296,7 @@ def test_a_town_is_generated_and_shown(capsys: pytest.CaptureFixture[str]) -> No
     generated = capsys.readouterr().out
     assert generated.startswith("Town 3 (town3) in cities/town3\n")
     rows = [line.split() for line in generated.splitlines()]
-    assert ["nodes", "junction", "41"] in rows
+    assert ["nodes", "water", "junction", "41"] in rows
     assert re.search(r"[\d.]+ km of links, mean demand [\d,]+ m3/h, [\d,]+ people", generated)
     assert tocsin("city", "show", "cities/town3") == 0
     assert capsys.readouterr().out == generated
@@ -369,3 +384,26 @@ def test_json_is_all_there_is_on_stdout(capsys: pytest.CaptureFixture[str]) -> N
     summary = json.loads(shown.out)
     assert (summary["complete"], summary["out"]) == (True, "r")
     assert shown.err == ""
+
+
+def test_the_world_runs_alone_without_broker_and_recording(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    alone = ("simulate", SHORT, "--transport", "none", "--json")
+    assert tocsin(*alone, "--no-record", "--out", "w") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["complete"]
+    assert summary["readings"]["published"] > 1000
+    assert [item.name for item in Path("w").iterdir()] == ["manifest.json"]
+
+
+def test_what_compose_and_sample_print_can_be_run(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = (
+        ("compose", "pump-trip", "burst-small", "--offset", "4h"),
+        ("sample", "--days", "2", "--seed", "3", "--scale", "20", "--corners", "100"),
+    )
+    for number, line in enumerate(lines):
+        assert tocsin("scenarios", *line) == 0
+        Path(f"{number}.yaml").write_text(capsys.readouterr().out, encoding="utf-8")
+    assert tocsin("scenarios", "check", "0.yaml", "1.yaml") == 0
+    assert capsys.readouterr().out.count(" is right") == 2

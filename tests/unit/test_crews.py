@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import simpy
+from numpy.typing import NDArray
 
 from sensors.city import Team
 from sensors.field import Act, Actuation, Feedback, FeedbackKind, WorkOrder
 from sensors.levels import Level
 from simulator.crews import Crews, CrewTimes
+from simulator.crews.roads import Roads
 from simulator.errors import InjectionError
 
 MINUTE_MS = 60_000
@@ -37,7 +40,10 @@ DRIVE_MS = 780_000
 class Field:
     """A field with elements at places, some of them damaged, that notes what crews do."""
 
-    def __init__(self, damaged: Mapping[str, str] | None = None) -> None:
+    def __init__(self, env: simpy.Environment, damaged: Mapping[str, str] | None = None) -> None:
+        self.env, self.dry_from_ms = env, 0
+        self.flooded: NDArray[np.float64] = np.empty((0, 2))
+        self.left: list[Actuation] = []
         self.places = {"P1": (3000.0, 4000.0), "P2": (3000.0, 5000.0), "PU": (3000.0, 4000.0)}
         self.damaged = damaged or {}
         self.acts: list[Actuation] = []
@@ -53,6 +59,21 @@ class Field:
         if actuation.act is Act.RESTART_PUMP and actuation.element != "PU":
             raise InjectionError(f"{actuation.element} is no pump")
         self.acts.append(actuation)
+
+    def subjects(self, act: Act, order: WorkOrder) -> Sequence[str]:
+        return [item for item in order.targets if item in self.places]
+
+    def leave(self, actuation: Actuation) -> None:
+        self.left.append(actuation)
+
+    def mend(self, device: str, time_ms: int) -> int:
+        return 1 if self.damaged.get(device) else 0
+
+    def is_dry(self, element: str) -> bool:
+        return self.dry_from_ms <= self.env.now
+
+    def blocked(self) -> NDArray[np.float64]:
+        return self.flooded if self.env.now < self.dry_from_ms else np.empty((0, 2))
 
     def report(self, feedback: Feedback) -> None:
         self.told.append(feedback)
@@ -73,9 +94,11 @@ class Day:
         teams: Sequence[Team] = (TEAM,),
         times: CrewTimes = EXACT,
         seed: int = 1,
+        roads: Roads | None = None,
     ) -> None:
-        self.env, self.field = simpy.Environment(), Field(damaged)
-        self.crews = Crews(self.env, teams, times, self.field, seed)
+        self.env = simpy.Environment()
+        self.field = Field(self.env, damaged)
+        self.crews = Crews(self.env, teams, times, self.field, seed, roads)
 
     def until(self, time_ms: int) -> "Day":
         self.env.run(until=time_ms)
@@ -169,7 +192,7 @@ def test_a_pump_is_restarted_after_a_look_at_it() -> None:
 def test_an_act_that_does_not_fit_is_reported_and_the_job_goes_on() -> None:
     order = replace(ORDER, acts=(Act.RESTART_PUMP,), targets=("P1", "PU"))
     field = Day().take(order).done()
-    assert field.kinds()[3:] == ["not_found", "restored", "done"]
+    assert field.kinds()[3:] == ["arrived", "restored", "done"]
     assert field.told[3].note == "cannot restart_pump: P1 is no pump"
 
 
@@ -264,3 +287,94 @@ def test_spread_is_lognormal_about_the_median() -> None:
     # Half lie below the median; 5 standard deviations of a fair coin thrown 300 times are 43.
     assert abs(below - 150) < 44
     assert min(accepted) < 6 * MINUTE_MS < 16 * MINUTE_MS < max(accepted)
+
+
+def test_acts_on_the_targets_come_before_the_search_for_damage() -> None:
+    acts = (Act.INSPECT, Act.VENTILATE, Act.CORDON, *MEND)
+    field = Day({"P1": "P1"}).take(replace(ORDER, acts=acts, targets=("P1", "P2"))).done()
+    kinds = field.kinds()
+    assert kinds[3:6] == ["ventilated", "ventilated", "cordoned"]
+    assert kinds[6:] == ["found", "isolated", "repaired", "restored", "done"]
+    assert [act.act for act in field.acts][:3] == [Act.VENTILATE, Act.VENTILATE, Act.CORDON]
+
+
+def test_a_blower_runs_its_time_and_leaves_with_the_crew() -> None:
+    field = Day().take(replace(ORDER, acts=(Act.VENTILATE,))).done()
+    assert field.kinds()[3:] == ["ventilated", "done"]
+    began_ms, done_ms = field.times_ms()[3:]
+    assert done_ms - began_ms == 30 * MINUTE_MS
+    assert [(act.act, act.element, act.time_ms) for act in field.left] == [
+        (Act.VENTILATE, "P1", done_ms)
+    ]
+
+
+def test_an_act_without_a_target_is_told() -> None:
+    field = Day().take(replace(ORDER, acts=(Act.START_PUMP,), targets=("NOWHERE",))).done()
+    assert field.kinds()[3:] == ["arrived", "done"]
+    assert field.told[3].note == "no target to start_pump"
+
+
+def test_a_closed_road_is_reopened_once_the_water_is_gone() -> None:
+    day = Day()
+    day.field.dry_from_ms = 3 * 60 * MINUTE_MS
+    field = day.take(replace(ORDER, acts=(Act.CLOSE_ROAD, Act.REOPEN))).done()
+    assert field.kinds()[3:] == ["road_closed", "reopened", "done"]
+    assert 0 <= field.times_ms()[4] - day.field.dry_from_ms - 5 * MINUTE_MS < 10 * MINUTE_MS
+
+
+@pytest.mark.parametrize(("damaged", "kind"), [({"PU": "x"}, "repaired"), ({}, "not_found")])
+def test_a_device_is_mended_when_it_has_a_fault(damaged: dict[str, str], kind: str) -> None:
+    order = replace(ORDER, acts=(Act.CHECK_DEVICE,), targets=("PU",))
+    assert Day(damaged).take(order).done().kinds()[3:] == [kind, "done"]
+
+
+#   (0, 0) C0 --- 3 km --- C1 --- 4 km --- C2 (3000, 4000)
+#      \--------------- 9 km over C3 ------/
+CORNERS = np.array([[0.0, 0.0], [3000.0, 0.0], [3000.0, 4000.0], [0.0, 4500.0]])
+STREETS = Roads(
+    CORNERS, np.array([[0, 1], [1, 2], [0, 3], [2, 3]]), np.array([3e3, 4e3, 4.5e3, 4.5e3])
+)
+
+
+def drive_min(day: Day) -> float:
+    field = day.take(replace(ORDER, acts=(Act.INSPECT,))).done()
+    return (field.times_ms()[field.kinds().index("arrived")] - 2 * MINUTE_MS) / MINUTE_MS
+
+
+def test_a_crew_drives_along_the_streets() -> None:
+    assert drive_min(Day(roads=STREETS)) == pytest.approx(7.0 / 30 * 60)
+
+
+def test_a_crew_drives_round_a_flooded_corner() -> None:
+    day = Day(roads=STREETS)
+    day.field.flooded, day.field.dry_from_ms = CORNERS[1:2], 10**12
+    around = np.hypot(3000.0, 500.0) / 1000 + 4.5
+    assert drive_min(day) == pytest.approx(around / 30 * 60)
+
+
+def test_a_crew_that_is_cut_off_says_so_once_and_waits() -> None:
+    day = Day(roads=STREETS)
+    day.field.flooded, day.field.dry_from_ms = CORNERS[[1, 3]], 25 * MINUTE_MS
+    field = day.take(replace(ORDER, acts=(Act.INSPECT,))).done()
+    assert field.kinds()[:4] == ["accepted", "departed", "departed", "arrived"]
+    assert "cut off" in field.told[2].note
+    assert field.times_ms()[3] == (2 + 30 + 14) * MINUTE_MS
+
+
+def test_water_at_the_goal_does_not_keep_a_crew_away() -> None:
+    day = Day(roads=STREETS)
+    day.field.flooded, day.field.dry_from_ms = CORNERS[2:3], 10**12
+    assert drive_min(day) == pytest.approx(7.0 / 30 * 60)
+
+
+def test_a_newer_order_stops_a_crew_where_it_is_on_the_street() -> None:
+    day = Day(roads=STREETS).take(ORDER)
+    day.until(2 * MINUTE_MS + 8 * MINUTE_MS).take(replace(ORDER, id="W2")).until(11 * MINUTE_MS)
+    assert day.crews.where("T1") == (3000.0, 1000.0)
+
+
+def test_a_check_of_devices_ends_without_a_finding_only_when_all_are_in_order() -> None:
+    order = replace(ORDER, acts=(Act.CHECK_DEVICE,), targets=("P1", "PU"))
+    field = Day({"PU": "x"}).take(order).done()
+    assert field.kinds()[3:] == ["repaired", "arrived", "done"]
+    assert field.told[4].note == "in order"

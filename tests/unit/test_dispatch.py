@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from importlib import resources
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -309,9 +310,9 @@ def test_open_orders_never_share_a_team(levels: list[Level]):
 
 def test_every_confirmable_cause_has_a_plan_at_every_level():
     plans = default_plans()
-    for cause in NEEDING_PLAN:
-        for level in Level:
-            assert plans.steps("water", cause, level)[0].role == "lead"
+    for domain, causes in NEEDING_PLAN.items():
+        for cause, level in product(causes, Level):
+            assert plans.steps(domain, cause, level)[0].role == "lead"
     assert plans.steps("gas", Cause.BURST, Level.RED) == ()
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.evaluate.matching import FoundCase, MatchLimits, match
+from pipeline.evaluate.matching import FoundCase, MatchLimits, events, match
 from pipeline.evaluate.pipes import PipeSteps
 from pipeline.evaluate.reasons import Reason
 from pipeline.evaluate.scores import Contingency, mean
@@ -253,6 +253,38 @@ def test_pipe_steps_to_something_that_is_no_pipe_are_unknown():
     assert PipeSteps(CITY).between("P4", "N1") is None
 
 
+def test_two_pumps_of_one_house_that_stand_together_are_one_event():
+    first = truth("P1", kind=TrueKind.PUMP_TRIP, end_ms=T0 + HOUR)
+    second = truth(
+        "P2",
+        kind=TrueKind.PUMP_TRIP,
+        onset_ms=T0 + 5 * MIN,
+        level=Level.RED,
+        harm_ms=T0 + HOUR,
+        detectable_ms={"WP-2": T0 + 6 * MIN},
+    )
+    event = events([second, first])["P1"]
+    assert (event.level, event.harm_ms, event.end_ms) == (Level.RED, T0 + HOUR, None)
+    assert event.detectable_ms == {"WP-1": T0 + MIN, "WP-2": T0 + 6 * MIN}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"x_m": 480.0},
+        {"onset_ms": T0 + 2 * HOUR},
+        {"kind": TrueKind.BURST},
+        {"is_hazard": False},
+    ],
+)
+def test_what_is_elsewhere_later_or_of_another_kind_is_an_event_of_its_own(changes: dict):
+    first = truth("P1", kind=TrueKind.PUMP_TRIP, end_ms=T0 + HOUR)
+    other = truth("P2", **({"kind": TrueKind.PUMP_TRIP, "onset_ms": T0 + MIN} | changes))
+    wanted = {"P1"} | ({"P2"} if other.is_hazard else set())
+    assert set(events([first, other])) == wanted
+    assert events([first, other])["P1"] == first
+
+
 @given(st.integers(0, 50), st.integers(0, 50), st.integers(0, 50))
 def test_scores_agree_with_their_definitions(hits: int, misses: int, false: int):
     scores = Contingency(hits, misses, false)
@@ -321,7 +353,8 @@ def test_arrival_order_changes_nothing(messages: list[Message], shuffle: random.
 def test_run_scores_recomputed_from_the_messages(messages: list[Message]):
     result = run(messages)
     newest = {item.id: item for item in messages if hasattr(item, "onset_ms")}
-    hazards = {name for name, item in newest.items() if item.is_hazard}
+    hazards = set(events(newest.values()))
+    assert hazards <= {name for name, item in newest.items() if item.is_hazard}
     issued = {
         item.id for item in messages if getattr(item, "status", None) == IncidentStatus.CONFIRMED
     }

@@ -8,12 +8,13 @@ from sensors.devices.faults import (
     FaultKind,
     FaultMemory,
     FaultTable,
-    copies_sent,
     errors_of,
-    restarted,
+    scaled,
     shown_times,
     stick,
 )
+from sensors.devices.gateways import copies_sent, hold, restarted
+from sensors.devices.reporting import Reports
 from sensors.devices.response import DAY_MS
 from sensors.readings import Floats, Int64s
 
@@ -144,6 +145,24 @@ def test_clock_skew_shifts_what_the_device_says_the_time_is() -> None:
     assert shown_times(faults, devices, times).tolist() == [0, -30_500, 2 * MINUTE_MS]
 
 
+def test_a_reset_clock_jumps_to_its_amount_and_runs_on_from_there() -> None:
+    devices, times = minutes(5)
+    faults = table(
+        Fault("a", FaultKind.CLOCK_RESET, MINUTE_MS + 1, 4 * MINUTE_MS, 946_684_800.0),
+        Fault("b", FaultKind.CLOCK_RESET, 0, DAY_MS, 5.0),
+    )
+    first = 946_684_800_000 + MINUTE_MS - 1
+    shown = shown_times(faults, devices, times).tolist()
+    assert shown == [0, MINUTE_MS, first, first + MINUTE_MS, 4 * MINUTE_MS]
+
+
+def test_a_wrong_scale_multiplies_what_is_shown_while_it_lasts() -> None:
+    devices, times = minutes(4)
+    faults = table(Fault("a", FaultKind.SCALE, MINUTE_MS, 3 * MINUTE_MS, 10.0))
+    shown = scaled(faults, devices, times, np.array([1.0, 2.0, np.nan, 4.0]))
+    assert np.array_equal(shown, [1.0, 20.0, np.nan, 4.0], equal_nan=True)
+
+
 _faults = st.builds(
     lambda target, start, length: Fault(target, FaultKind.BIAS, start, start + length, 1.0),
     st.sampled_from("abcde"),
@@ -192,6 +211,37 @@ def test_frames_of_a_struck_gateway_are_lost_or_sent_twice(
 ) -> None:
     faults = table(*(Fault("g1", kind, 0, 100, 1.0) for kind in kinds))
     copies = copies_sent(faults, np.array([0, 1, 1]), 50, np.arange(3), chances)
+    assert copies.tolist() == [1, sends, sends]
+
+
+def reports(*rows: tuple[int, int]) -> Reports:
+    """Rows of device and sample time; the value is the sample time."""
+    device, time_ms = np.array(rows, dtype=np.int64).reshape(-1, 2).T
+    return Reports(device, time_ms, time_ms * 1.0, time_ms)
+
+
+def test_a_gateway_without_a_link_holds_what_it_hears_and_sends_it_sorted_when_it_is_back() -> None:
+    faults = table(Fault("g1", FaultKind.LINK_OUTAGE, 10, 30, 0.0))
+    gateway = np.array([0, 1, 1])
+    sent, held = hold(reports(), reports((0, 11), (1, 12), (2, 13)), gateway, 15, faults)
+    assert (sent.device.tolist(), held.device.tolist()) == ([0], [1, 2])
+    sent, held = hold(held, reports((1, 22)), gateway, 29, faults)
+    assert (len(sent.device), len(held.device)) == (0, 3)
+    sent, held = hold(held, reports((0, 31), (2, 32)), gateway, 30, faults)
+    assert list(zip(sent.device.tolist(), sent.time_ms.tolist(), strict=True)) == [
+        (0, 31),
+        (1, 12),
+        (1, 22),
+        (2, 13),
+        (2, 32),
+    ]
+    assert len(held.device) == 0
+
+
+@pytest.mark.parametrize(("time_ms", "sends"), [(29, 1), (30, 2)])
+def test_frames_are_sent_twice_when_a_link_is_back(time_ms: int, sends: int) -> None:
+    faults = table(Fault("g1", FaultKind.LINK_OUTAGE, 10, 30, 1.0))
+    copies = copies_sent(faults, np.array([0, 1, 1]), time_ms, np.arange(3), chances)
     assert copies.tolist() == [1, sends, sends]
 
 

@@ -289,6 +289,14 @@ def test_clock_skew_moves_the_sample_times() -> None:
     assert times_of(wrong, run(wrong, [0.4], 60)) == shifted
 
 
+def test_a_wrong_scale_is_sent_and_a_stuck_device_holds_it() -> None:
+    until_ms = START_MS + HOUR_MS
+    scale = Fault("P1", FaultKind.SCALE, START_MS, until_ms, 10.0)
+    stuck = Fault("P1", FaultKind.STUCK, START_MS, until_ms)
+    one = fleet(EXACT, faults=[scale, stuck])
+    assert {value for _, _, value in samples(one, run(one, [0.4], 60))} == {4.0}
+
+
 def test_every_reading_is_received_or_declared_lost() -> None:
     devices = [
         replace(EXACT, id=f"P{n:03d}", gateway=f"G{n % 4}", interval_s=60) for n in range(200)
@@ -325,6 +333,40 @@ def test_every_reading_is_received_or_declared_lost() -> None:
     assert dropped == pytest.approx(30, abs=5 * np.sqrt(15))
 
 
+@pytest.mark.parametrize("step_min", [1, 10])
+def test_a_link_outage_delays_readings_and_loses_none(step_min: int) -> None:
+    devices = [
+        replace(EXACT, id=f"P{n:03d}", gateway=f"G{n % 4}", interval_s=60) for n in range(40)
+    ]
+    back_ms = START_MS + 40 * MINUTE_MS
+    cut = [
+        Fault(f"G{n}", FaultKind.LINK_OUTAGE, START_MS + 10 * MINUTE_MS, back_ms, 0.5, "station")
+        for n in (1, 2)
+    ]
+    whole, torn = fleet(*devices), fleet(*devices, faults=cut, frame_size=10)
+    truth = np.full(40, 0.4)
+    calm, storm = run(whole, truth, 60, step_min), run(torn, truth, 60, step_min)
+    assert samples(torn, storm) == samples(whole, calm)
+    assert [tick.lost_readings for tick in storm] == [0] * len(storm)
+    silent = [
+        tick for tick in storm if not {"G1", "G2"} & {frame.id.gateway for frame in tick.frames}
+    ]
+    assert len(silent) == 30 // step_min
+    late = max(storm, key=lambda tick: tick.readings)
+    assert {frame.sent_ms for frame in late.frames} == {back_ms}
+    held = 20 * 31 if step_min == 1 else 20 * 40
+    assert late.readings == held + 20 * step_min
+    assert [tick.duplicates > 0 for tick in storm] == [tick is late for tick in storm]
+    held_frames = 62 if step_min == 1 else 80
+    assert abs(late.duplicates - held_frames / 2) < 5 * np.sqrt(held_frames / 4)
+
+
+def test_readings_held_at_a_gateway_are_waiting() -> None:
+    one = fleet(EXACT, faults=[Fault("G1", FaultKind.LINK_OUTAGE, START_MS, START_MS + DAY_MS)])
+    ticks = run(one, [0.4], 60)
+    assert (len(samples(one, ticks)), one.waiting) == (0, 12)
+
+
 @pytest.mark.parametrize("step_min", [60, 1440])
 def test_batteries_are_reported_twice_a_day_and_run_down(step_min: int) -> None:
     town = fleet(*TOWN)
@@ -340,13 +382,14 @@ def test_batteries_are_reported_twice_a_day_and_run_down(step_min: int) -> None:
     assert statuses == sorted(statuses, key=lambda status: status.time_ms)
 
 
-def test_a_dead_device_or_gateway_has_no_heartbeat() -> None:
+@pytest.mark.parametrize("kind", [FaultKind.GATEWAY_OUTAGE, FaultKind.LINK_OUTAGE])
+def test_a_dead_device_or_gateway_has_no_heartbeat(kind: FaultKind) -> None:
     end_ms = START_MS + DAY_MS
     town = fleet(
         *TOWN,
         faults=[
             Fault("S1", FaultKind.OUTAGE, START_MS, end_ms),
-            Fault("G2", FaultKind.GATEWAY_OUTAGE, START_MS, end_ms),
+            Fault("G2", kind, START_MS, end_ms),
         ],
     )
     ticks = run(town, [0.4, 120.0, 1.0, 0.4], 1440, 60)

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from sensors.ground_truth import TrueKind
 from sensors.levels import Level
-from simulator.incidents.plan import HAZARDS, IncidentPlan
+from simulator.incidents.plan import CAUSES, HAZARDS, IncidentPlan
+from simulator.incidents.strikes import STRIKES
 from simulator.incidents.water import schedule, severity
 
 HOUR_MS = 3_600_000
 PLAN = IncidentPlan("A", TrueKind.BURST, "P1", onset_ms=0, outflow_m3_h=60.0, factor=3.0)
-NETWORK_KINDS = sorted(set(TrueKind) - {TrueKind.DEVICE_FAULT})
+NETWORK_KINDS = sorted(kind for kind, strike in STRIKES.items() if strike.domain == "water")
 
 
 def steps(plan: IncidentPlan) -> list[tuple[int, str, float]]:
@@ -103,8 +104,14 @@ def test_incidents_without_outflow_have_a_level_by_kind(kind: TrueKind, level: L
 
 
 def test_switches_and_device_faults_are_decoys() -> None:
-    assert set(TrueKind) - HAZARDS == {TrueKind.PUMP_SWITCH, TrueKind.DEVICE_FAULT}
-    assert [replace(PLAN, kind=kind).is_hazard for kind in sorted(HAZARDS)] == [True] * 5
+    decoys = {
+        TrueKind.PUMP_SWITCH,
+        TrueKind.DEVICE_FAULT,
+        TrueKind.BIOGAS,
+        TrueKind.DIGGING,
+    }
+    assert set(TrueKind) - HAZARDS - CAUSES == decoys
+    assert all(replace(PLAN, kind=kind).is_hazard for kind in HAZARDS)
 
 
 @pytest.mark.parametrize(

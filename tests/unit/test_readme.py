@@ -18,11 +18,14 @@ from pipeline.loop import LOOP
 from sensors.codecs import CODEC_NAMES, MAX_PAYLOAD_BYTES
 from sensors.errors import RejectReason
 from sensors.field import (
+    Act,
     ClockAck,
     ClockTick,
     DamagedMessage,
     DeviceStatus,
     Feedback,
+    FeedbackKind,
+    HotlineReport,
     WorkOrder,
     decode,
     decode_numbered,
@@ -106,7 +109,8 @@ def test_a_cheap_command_of_the_readme_works(line: str, monkeypatch: pytest.Monk
     monkeypatch.chdir(ROOT)
     result = CliRunner().invoke(app, shlex.split(line)[1:])
     assert result.exit_code == 0, result.output
-    assert "water-burst" in result.output
+    wanted = "teaches:" if "sample" in line else "water-burst"
+    assert wanted in result.output
 
 
 @pytest.mark.parametrize("command", every_command())
@@ -155,6 +159,7 @@ def test_the_page_about_the_wire_has_every_reason_codec_and_quantity() -> None:
     wanted = {*map(str, RejectReason), *CODEC_NAMES, *QUANTITIES}
     wanted |= {quantity.wire_unit for quantity in QUANTITIES.values()}
     assert sorted(word for word in wanted if f"`{word}`" not in WIRE) == []
+    assert [act for act in (*Act, *FeedbackKind) if f"`{act}`" not in WIRE] == []
     assert f"over {MAX_PAYLOAD_BYTES // 2**20} MiB" in WIRE
 
 
@@ -166,6 +171,7 @@ def test_the_page_about_the_wire_has_every_reason_codec_and_quantity() -> None:
         ("heartbeats", tuple[DeviceStatus, ...]),
         ("feedback", Feedback),
         ("order", WorkOrder),
+        ("hotline", HotlineReport),
         ("truth", TrueIncident),
     ],
 )

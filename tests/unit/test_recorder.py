@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sensors.field import Feedback, FeedbackKind
+from sensors.field import Feedback, FeedbackKind, HotlineReport
 from sensors.ground_truth import TrueIncident, TrueKind
 from sensors.levels import Level
 from sensors.readings import Frame, FrameId, ReadingBatch
@@ -73,6 +73,15 @@ def test_hashes_are_equal_for_equal_input_only(tmp_path: Path) -> None:
 
 def test_a_recording_of_nothing_has_hashes_too(tmp_path: Path) -> None:
     assert set(Recorder(tmp_path).close()) == {"readings", "truth", "feedback"}
+
+
+def test_calls_are_kept_once_somebody_calls(tmp_path: Path) -> None:
+    recorder = record(tmp_path, 2)
+    assert not (tmp_path / "hotline.jsonl").exists()
+    call = HotlineReport("H1", 5, 9, "gas_smell", "D01", 1.0, 2.0)
+    recorder.tick(3 * MINUTE_MS, [], [], [], [call, replace(call, id="H2")])
+    assert set(recorder.close()) == {"readings", "truth", "feedback", "hotline"}
+    assert [line["id"] for line in lines(tmp_path, "hotline")] == ["H1", "H2"]
 
 
 def test_closing_twice_is_fine(tmp_path: Path) -> None:

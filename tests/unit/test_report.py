@@ -279,6 +279,27 @@ def test_the_final_tells_course_evaluation_and_lessons():
     assert "supply disturbed for about 4.0 h" in final.fields["loss"]
 
 
+@pytest.mark.parametrize(
+    ("other", "is_told"),
+    [
+        ({"domain": "flood", "cause": Cause.PONDING, "place": (450.0, 900.0)}, True),
+        ({"domain": "flood", "cause": Cause.PONDING, "place": (450.0, 1100.0)}, False),
+        ({"domain": "rain", "cause": Cause.STORM, "place": (450.0, 9000.0)}, True),
+        ({"domain": "flood", "cause": Cause.SURCHARGE}, False),
+        ({"cause": Cause.BURST}, False),
+    ],
+)
+def test_what_happens_near_by_in_another_domain_is_told_at_both(other: dict, is_told: bool):
+    first, second = incident(), incident("I-2", **other)
+    said = play(stage_of(), (NOW, [first]), (NOW + MIN, [second]), (NOW + 3 * HOUR, []))
+    told = {item.incident for item in said if "At the same time: " in item.markdown}
+    assert ("I-1" in told) is is_told
+    stage = stage_of()
+    play(stage, (NOW, [first, closure(NOW)]))
+    late = play(stage, (NOW + MIN, [second]), (NOW + 3 * HOUR, []))
+    assert not any("At the same time: " in item.markdown for item in late)
+
+
 def test_a_case_still_open_at_the_end_has_no_final():
     out = play(stage_of(), (NOW, [incident()]), (NOW + HOUR, [case_evaluation(NOW + HOUR)]))
     assert "final" not in kinds(out)

@@ -6,14 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensors.devices.faults import Fault, FaultKind, FaultTable
+from sensors.devices.gateways import build_frames, cut_frames
 from sensors.devices.reporting import (
     WATCH_MS,
     Reporting,
     ReportReason,
     Reports,
     ReportState,
-    build_frames,
-    cut_frames,
     decide,
     first_after,
     is_periodic,

@@ -178,6 +178,21 @@ def test_an_exact_device_without_a_range_is_perfect() -> None:
     assert shown(response, [DAY_MS], 123.456, np.ones(1)).tolist() == [123.456]
 
 
+def test_a_counter_shows_full_steps_and_has_no_error_but_its_gain() -> None:
+    one = np.ones(3)
+    counters = Response.drawn(
+        *(value * one for value in (0.1, 0.2, 0.0, 1000.0)),
+        draws=(np.array([0.0, 1.0, -1.0]), 5 * one, 5 * one),
+        calibrated_ms=START_MS,
+        spread=Spread(counter_gain=0.5),
+        is_counter=one > 0,
+    )
+    rows, times = np.arange(3), np.full(3, START_MS + 100 * DAY_MS)
+    fresh = NoiseState.fresh(3)
+    values, _ = respond(counters, fresh, rows, times, np.array([0.39, 0.39, 0.39]), 9 * one)
+    assert values == pytest.approx([0.2, 0.4, 0.0])
+
+
 @given(st.sampled_from(sorted(QUANTITIES)), st.floats(-1e4, 1e4))
 def test_rounded_values_come_back_from_the_wire_bit_by_bit(name: str, value: float) -> None:
     quantity = QUANTITIES[name]

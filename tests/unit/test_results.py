@@ -30,7 +30,7 @@ from pipeline.messages import (
     Transition,
 )
 from pipeline.ports import LogEntry
-from pipeline.runners.embedded import ReadingCounts
+from pipeline.runners.counts import FrameCounts, ReadingCounts
 from sensors.field import Feedback
 from simulator.scenario import Scenario
 from simulator.world import World, WorldTotals
@@ -206,6 +206,7 @@ def _facts_after(tmp_path: Path) -> Iterator[Any]:
             "plan": PLAN,
             "world": FakeWorld(PLAN, minutes),
             "counts": ReadingCounts(97, 2, 1, {"malformed": 1}),
+            "frames": FrameCounts(9, 1, 0),
             "hashes": HASHES,
             "asked_pace": "600",
             "worst_lag_s": 0.01234,
@@ -230,6 +231,14 @@ def test_the_summary_has_what_the_command_line_promises(facts_after: Any, tmp_pa
         "lost_frames": 1,
         "duplicate": 2,
         "rejected": 1,
+    }
+    assert summary["frames"] == {
+        "published": 10,
+        "received": 9,
+        "declared_lost": 1,
+        "duplicate": 1,
+        "gaps": 0,
+        "unaccounted": 0,
     }
     assert summary["incidents"] == {"true": 2, "found": 1, "missed": 1, "false": 0}
     assert summary["evaluation"]["pod"] == 0.5

@@ -12,9 +12,12 @@ from sensors.ground_truth import TrueKind
 from sensors.levels import Level
 from sensors.registry import Device, Registry
 from simulator.errors import InjectionError
+from simulator.hazards.base import States
+from simulator.hazards.elements import Elements
+from simulator.hazards.water import harmed
 from simulator.incidents.plan import IncidentPlan
-from simulator.physics.base import Disturbance, PhysicsFrame
-from simulator.sites import DeviceSites, Elements, fault_incident
+from simulator.physics.base import PhysicsFrame
+from simulator.sites import DeviceSites, fault_incidents
 
 NODES = {"1": (0.0, 0.0), "2": (100.0, 0.0), "3": (200.0, 0.0), "R": (-100.0, 0.0)}
 LINKS = {"1": ("1", "2"), "2": ("2", "3"), "9": ("3", "1"), "PU": ("R", "1"), "V": ("1", "3")}
@@ -23,20 +26,8 @@ DEMAND_M3_H = {"2": 5.0, "3": 5.0}
 PLAN = IncidentPlan("A", TrueKind.BURST, "1", onset_ms=0, outflow_m3_h=60.0)
 
 
-class StillNetwork:
-    """A network of the ids above that never moves."""
-
-    node_ids = ("3", "2", "1", "R")
-    link_ids = ("V", "PU", "9", "2", "1")
-
-    def step(self, until_ms: int) -> PhysicsFrame:
-        return frame([0.3, 0.2, 0.1, 0.0])
-
-    def apply(self, disturbance: Disturbance) -> None:
-        raise AssertionError(disturbance)
-
-    def close(self) -> None:
-        """Nothing to free."""
+NODE_IDS, LINK_IDS = ("3", "2", "1", "R"), ("V", "PU", "9", "2", "1")
+NETWORKS = {"water": (NODE_IDS, LINK_IDS)}
 
 
 def frame(pressure: list[float]) -> PhysicsFrame:
@@ -83,7 +74,7 @@ def elements() -> Elements:
             for name, ends in LINKS.items()
         ],
     }
-    return Elements(City.of_rows("c", "C", rows), StillNetwork())
+    return Elements(City.of_rows("c", "C", rows))
 
 
 def test_values_follow_the_registry_and_the_kind_of_element() -> None:
@@ -96,8 +87,28 @@ def test_values_follow_the_registry_and_the_kind_of_element() -> None:
             device("e", "water_level", "R"),
         ]
     )
-    values = DeviceSites(registry, StillNetwork()).values(frame([0.3, 0.2, 0.1, 0.0]))
+    sites = DeviceSites(registry, NETWORKS)
+    values = sites.values({"water": frame([0.3, 0.2, 0.1, 0.0])})
     np.testing.assert_array_equal(values, [0.1, 4.0, 11.0, 0.3, np.nan])
+
+
+def test_the_gap_counts_no_supply_as_no_pressure_and_is_nothing_in_a_calm() -> None:
+    registry = Registry.of([device("a", "pressure", "1"), device("b", "pressure", "3")])
+    sites = DeviceSites(registry, NETWORKS)
+    here, normal = frame([np.nan, 0.2, 0.1, 0.0]), frame([0.4, 0.2, 0.1, 0.0])
+    values = sites.values({"water": here})
+    gap = sites.gap(values, {"water": States(here, normal)})
+    np.testing.assert_array_equal(gap, [0.0, -0.4])
+    np.testing.assert_array_equal(sites.gap(values, {"water": States(here, here)}), [0.0, 0.0])
+
+
+def test_a_rain_gauge_reads_the_flood_network() -> None:
+    registry = Registry.of([replace(device("r", "rainfall", "G"), domain="rain")])
+    sites = DeviceSites(registry, {"flood": (("M", "G"), ())})
+    rain = PhysicsFrame(0, {"rainfall": np.array([np.nan, 7.0])}, {}, {})
+    np.testing.assert_array_equal(sites.values({"flood": rain}), [7.0])
+    with pytest.raises(RegistryError, match="devices r watch the flood network, which this city"):
+        DeviceSites(registry, NETWORKS)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +117,7 @@ def test_values_follow_the_registry_and_the_kind_of_element() -> None:
 def test_a_device_beside_the_network_is_named(quantity: str, element: str, what: str) -> None:
     registry = Registry.of([device("a", quantity, element)])
     with pytest.raises(RegistryError, match=f"devices a watch {what} that the network does not"):
-        DeviceSites(registry, StillNetwork())
+        DeviceSites(registry, NETWORKS)
 
 
 def test_a_shared_id_is_the_link_for_crews(elements: Elements) -> None:
@@ -183,7 +194,7 @@ def test_incidents_that_do_not_fit_are_refused_with_a_way_out(
 
 
 def test_a_network_without_pumps_says_so() -> None:
-    still = Elements(City.of_rows("c", "C", {}), StillNetwork())
+    still = Elements(City.of_rows("c", "C", {}))
     with pytest.raises(InjectionError, match=r"'1' does not exist; this network has none$"):
         still.check(replace(PLAN, kind=TrueKind.PUMP_TRIP))
 
@@ -206,17 +217,23 @@ def test_incidents_on_a_node_and_a_link_of_one_name_are_apart(elements: Elements
     ],
 )
 def test_harm_is_where_served_nodes_lose_their_service_pressure(
-    elements: Elements, actual: list[float], twin: list[float], places: list[list[float]]
+    actual: list[float], twin: list[float], places: list[list[float]]
 ) -> None:
-    assert elements.harmed(frame(actual), frame(twin)).tolist() == places
+    served = np.array([DEMAND_M3_H.get(node, 0.0) > 0 for node in NODE_IDS])
+    at = np.array([NODES[node] for node in NODE_IDS])
+    assert harmed(frame(actual), frame(twin), served, at).tolist() == places
 
 
 @pytest.mark.parametrize("target", ["a", "G1"])
 def test_faults_of_devices_and_gateways_are_decoys_in_the_truth(target: str) -> None:
     registry = Registry.of([device("a", "pressure", "1")])
     kind = FaultKind.BIAS if target == "a" else FaultKind.FRAME_LOSS
-    truth = fault_incident(2, Fault(target, kind, 5, 9, 0.25), "D01", registry)
-    assert (truth.id, truth.kind, truth.is_hazard) == ("F2", TrueKind.DEVICE_FAULT, False)
+    fault = Fault(target, kind, 5, 9, 0.25)
+    (_, truth), (_, other) = fault_incidents(
+        [(fault, "D01"), (replace(fault, cause="mast 7"), "D01")], registry
+    )
+    assert (truth.id, truth.kind, truth.is_hazard) == ("F1", TrueKind.DEVICE_FAULT, False)
+    assert (other.id, other.detail) == ("F2", f"{kind.value} 0.25, mast 7")
     assert (truth.element, truth.area, truth.x_m, truth.y_m) == (target, "D01", 7.0, 8.0)
     assert (truth.onset_ms, truth.end_ms, truth.level) == (5, 9, Level.BLUE)
     assert truth.detail == f"{kind.value} 0.25"

@@ -13,6 +13,7 @@ from sensors.transports.topics import (
     check_segment,
     clock_topic,
     feedback_topic,
+    hotline_topic,
     matches,
     order_filter,
     order_topic,
@@ -43,6 +44,7 @@ def test_the_tree_is_spelled_as_documented() -> None:
     assert clock_topic("c") == "tocsin/c/world/clock"
     assert truth_topic("c") == "tocsin/c/world/truth"
     assert feedback_topic("c") == "tocsin/c/world/feedback"
+    assert hotline_topic("c") == "tocsin/c/world/hotline"
     assert registry_topic("c") == "tocsin/c/world/registry"
 
 

@@ -77,10 +77,14 @@ def raw_heads_ft(file: Path, folder: Path, hours: int) -> list[list[float]]:
     return heads
 
 
-def test_net3_heads_equal_those_of_the_plain_engine(shared_networks: Path, tmp_path: Path) -> None:
-    plain = raw_heads_ft(shared_networks / "Net3.inp", tmp_path, hours=24)
-    with EpanetEngine(shared_networks / "Net3.inp") as engine:
+@pytest.mark.parametrize("name", ["Net1", "Net2", "Net3"])
+def test_heads_equal_those_of_the_plain_engine(
+    shared_networks: Path, tmp_path: Path, name: str
+) -> None:
+    plain = raw_heads_ft(shared_networks / f"{name}.inp", tmp_path, hours=24)
+    with EpanetEngine(shared_networks / f"{name}.inp") as engine:
         engine.start(0, 3600)
+        assert len(plain) >= 25
         for hour, heads_ft in enumerate(plain[:25]):
             engine.run_to(hour * 3600)
             np.testing.assert_allclose(engine.head_m(), np.array(heads_ft) * FOOT_M, rtol=1e-12)

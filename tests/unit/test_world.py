@@ -26,6 +26,7 @@ from simulator.city.generate import generate_town
 from simulator.crews import CrewTimes
 from simulator.errors import InjectionError
 from simulator.fleet import HEARTBEAT_MS, Fleet
+from simulator.hazards.water import WaterHazard
 from simulator.incidents.plan import IncidentPlan
 from simulator.physics.water.network import WaterNetwork
 from simulator.recorder import Recorder
@@ -53,8 +54,10 @@ def town() -> tuple[City, Registry]:
 class Town:
     """A world under test and a client that hears everything it says."""
 
-    def __init__(self, world: World, bus: MemoryBus, registry: Registry) -> None:
-        self.world, self.registry = world, registry
+    def __init__(
+        self, world: World, bus: MemoryBus, registry: Registry, water: WaterHazard
+    ) -> None:
+        self.world, self.registry, self.water = world, registry, water
         self._client = bus.client("listener")
         self._client.subscribe(["tocsin/#"])
         self.heard: list[Envelope] = []
@@ -72,9 +75,12 @@ class Town:
         return self.world.truth.incidents[incident]
 
     def gap(self) -> NDArray[np.float64]:
-        """Return true value minus the twin's at each device, NaN where neither is."""
-        sites, twin = self.world._sites, self.world._twin
-        return self.world.true_values - sites.values(twin.step(self.world.now_ms))
+        """Return true value minus the twin's at each device, no value counting as 0."""
+        return self.world.gap()
+
+    def outflow(self, pipe: str) -> float:
+        """Return what the leak of a pipe discharges now, m3/h."""
+        return self.water.network.leak_outflow(pipe)
 
     def is_as_twin(self) -> bool:
         """Whether no device can tell the world from the twin, by the rule of the truth."""
@@ -136,12 +142,15 @@ class Towns:
             fleet.gateway_topics,
             dict(zip(self.registry.ids, gateways, strict=True)),
         )
+        inp = self.city.networks["water"]
+        water = WaterHazard(
+            self.city, WaterNetwork(inp, START_MS), WaterNetwork(inp, START_MS), START_MS
+        )
         world = World(
             self.city,
             self.registry,
             WorldClock(START_MS, START_MS + round(hours * HOUR_MS), MINUTE_MS),
-            network=WaterNetwork(self.city.networks["water"], START_MS),
-            twin=WaterNetwork(self.city.networks["water"], START_MS),
+            hazards={"water": water},
             fleet=fleet,
             wire=wire,
             recorder=None if folder is None else Recorder(folder),
@@ -151,7 +160,7 @@ class Towns:
         self.stack.callback(world.close)
         for plan in plans:
             world.inject(plan)
-        return Town(world, bus, self.registry)
+        return Town(world, bus, self.registry, water)
 
 
 @pytest.fixture
@@ -214,7 +223,7 @@ def test_a_shut_pipe_leaks_no_more_though_it_is_not_mended(towns: Towns) -> None
     town = towns(BURST).run(8)
     town.order([Act.ISOLATE], PIPE)
     town.run(20)
-    assert town.world._network.leak_outflow(PIPE) == 0.0
+    assert town.outflow(PIPE) == 0.0
     assert town.truth().end_ms is not None
     assert town.truth().repaired_ms is None
 
@@ -223,7 +232,7 @@ def test_reopened_without_mending_it_leaks_again(towns: Towns) -> None:
     town = towns(BURST).run(8)
     town.order([Act.ISOLATE, Act.RESTORE], PIPE)
     town.run(20)
-    assert town.world._network.leak_outflow(PIPE) > 20.0
+    assert town.outflow(PIPE) > 20.0
     assert town.truth().end_ms is None
 
 
@@ -242,7 +251,8 @@ def test_orders_that_do_not_fit_leave_the_world_running(towns: Towns) -> None:
     town.order([Act.OPEN_VALVE], "PU1", name="W2")
     town.run(90)
     told = town.said("feedback", Feedback)
-    assert [item.kind.value for item in told].count("not_found") == 4
+    assert sum(item.note.startswith("cannot ") for item in told) == 4
+    assert "not_found" not in [item.kind.value for item in told]  # that would end the order
     assert [item.kind.value for item in told].count("done") == 2
     assert town.truth().end_ms is None
 
@@ -357,7 +367,7 @@ def test_a_pipe_may_burst_again_after_its_repair(towns: Towns) -> None:
     town = towns(replace(BURST, duration_ms=5 * MINUTE_MS)).run(15)
     town.world.inject(replace(BURST, id="B2", onset_ms=town.world.now_ms))
     town.run(2)
-    assert town.world._network.leak_outflow(PIPE) > 20.0
+    assert town.outflow(PIPE) > 20.0
     assert town.truth("B2").level is Level.YELLOW
 
 
@@ -451,3 +461,11 @@ def test_closing_twice_is_fine(towns: Towns) -> None:
     world = towns().run(1).world
     world.close()
     world.close()
+
+
+def test_a_device_fault_is_told_when_it_begins(towns: Towns) -> None:
+    device = towns.registry.ids[0]
+    late = Fault(device, FaultKind.STUCK, START_MS + 3 * MINUTE_MS, START_MS + HOUR_MS)
+    town = towns(faults=[late]).run(3)
+    assert town.world.true_incidents() == ()
+    assert [item.id for item in town.run(1).world.true_incidents()] == ["F1"]

@@ -15,6 +15,7 @@ class Node(IntEnum):
     """Node properties."""
 
     ELEVATION = 0
+    EMITTER = 3
     TANK_LEVEL = 8
     NET_INFLOW = 9
     HEAD = 10

@@ -39,6 +39,7 @@ PIPE_KINDS = ("check_valve_pipe", "pipe")
 VALVE_KINDS = ("prv", "psv", "pbv", "fcv", "tcv", "gpv", "pcv")
 LINK_KINDS = (*PIPE_KINDS, "pump", *VALVE_KINDS)
 _FIRST_ERROR = 100
+_SET_SHUT = 2
 _TEN_YEARS_S = 10 * 365 * 86_400
 _WARM_UP_STEP_S = 900
 _FIXES = {
@@ -154,6 +155,10 @@ class EpanetEngine:
     def _link_values(self, prop: int) -> Floats:
         return np.array(self._call("getlinkvalues", prop), dtype=np.float64)
 
+    def _some_values(self, nodes: NDArray[np.intp], prop: int) -> Floats:
+        found = [self._call("getnodevalue", node + 1, prop) for node in nodes.tolist()]
+        return np.array(found, dtype=np.float64)
+
     # --- what the file says ---
 
     def _read_units(self) -> None:
@@ -173,8 +178,8 @@ class EpanetEngine:
         self.link_kinds = tuple(LINK_KINDS[self._call("getlinktype", link)] for link in links)
         ends = np.array([self._call("getlinknodes", link) for link in links], dtype=np.int64)
         self.from_node, self.to_node = ends.reshape(-1, 2).T - 1
-        self.is_junction = np.array([kind == "junction" for kind in self.node_kinds])
-        self.is_tank = np.array([kind == "tank" for kind in self.node_kinds])
+        kinds = np.array(self.node_kinds, dtype=np.str_)
+        self.is_junction, self.is_tank = kinds == "junction", kinds == "tank"
         self.is_pump = np.array([kind == "pump" for kind in self.link_kinds])
         self.elevation_m = self._node_values(Node.ELEVATION) * self._length
         self.length_m = self._link_values(Link.LENGTH) * self._length
@@ -190,6 +195,11 @@ class EpanetEngine:
         for node, _, base in self._demands:
             self.base_demand_m3_h[node - 1] += base * self._flow
         count = self._call("getcount", Count.CONTROLS)
+        self._reservoir_places = np.flatnonzero(~self.is_junction & ~self.is_tank)
+        self._tank_places = np.flatnonzero(self.is_tank)
+        self._leaks = bool(
+            self._link_values(Link.LEAK_AREA).any() or self._node_values(Node.EMITTER).any()
+        )
         self.controls = {
             index: Control(*self._call("getcontrol", index))
             for index in range(1, count + 1)
@@ -225,9 +235,8 @@ class EpanetEngine:
         self._call("initH", NO_SAVE)
         self.time_s = 0
         self._call("runH")
-        self._step_s = _WARM_UP_STEP_S
-        self.run_to(at_s)
         self._step_s = step_s
+        self.rush_to(at_s)
 
     def sub_step(self, limit_s: int) -> int:
         """Advance to the next change, at most to `limit_s`; return the seconds advanced.
@@ -251,6 +260,12 @@ class EpanetEngine:
             self.sub_step(t_s)
             self.solve()
 
+    def rush_to(self, t_s: int, longest_s: int = _WARM_UP_STEP_S) -> None:
+        """Advance to `t_s` as `run_to` does, in longer steps."""
+        step_s, self._step_s = self._step_s, longest_s
+        self.run_to(t_s)
+        self._step_s = step_s
+
     # --- what the last solution says ---
 
     def head_m(self) -> Floats:
@@ -271,23 +286,29 @@ class EpanetEngine:
 
     def leakage_m3_h(self) -> Floats:
         """Return what leaks and file emitters discharge at each node, m3/h."""
+        if not self._leaks:
+            return np.zeros(len(self.node_ids))
         leaks = self._node_values(Node.LEAKAGE_FLOW)
         return (leaks + self._node_values(Node.EMITTER_FLOW)) * self._flow
 
-    def net_inflow_m3_h(self) -> Floats:
-        """Return the flow into each node's outlet: demand, leak, tank filling; m3/h.
-
-        Negative at a reservoir or tank that feeds the network.
-        """
-        return self._node_values(Node.NET_INFLOW) * self._flow
+    def reservoir_inflow_m3_h(self) -> Floats:
+        """Return the flow into each reservoir, m3/h; negative where it feeds the network."""
+        return self._some_values(self._reservoir_places, Node.NET_INFLOW) * self._flow
 
     def tank_volume_m3(self) -> Floats:
         """Return the water stored in each tank, m3; 0 for other nodes."""
-        return np.where(self.is_tank, self._node_values(Node.TANK_VOLUME) * self._volume, 0.0)
+        volume = np.zeros(len(self.node_ids))
+        volume[self._tank_places] = (
+            self._some_values(self._tank_places, Node.TANK_VOLUME) * self._volume
+        )
+        return volume
 
     def level_m(self) -> Floats:
         """Return the water level above the bottom of each tank, metres; NaN for other nodes."""
-        return np.where(self.is_tank, self.head_m() - self.elevation_m, np.nan)
+        level, tanks = np.full(len(self.node_ids), np.nan), self._tank_places
+        head_m = self._some_values(tanks, Node.HEAD) * self._length
+        level[tanks] = head_m - self.elevation_m[tanks]
+        return level
 
     def flow_m3_h(self) -> Floats:
         """Return flows of the links, m3/h, positive from first to second node."""
@@ -322,13 +343,18 @@ class EpanetEngine:
         The discharge is 0.6 A sqrt(2 g h) at each end's own pressure head h.
         """
         hundreds = self.length_m[link] / self._length / 100
+        self._leaks = self._leaks or area_mm2 > 0
         self.set_link_value(link, Link.LEAK_AREA, area_mm2 / hundreds)
 
     def set_demand_factors(self, factors: Floats) -> None:
         """Scale the file's base demand of every node by its factor."""
-        listed = factors.tolist()
-        for node, category, base in self._demands:
-            self._call("setbasedemand", node, category, base * listed[node - 1])
+        listed, handle, change = factors.tolist(), self._handle, epanet.EN_setbasedemand
+        if handle is None:
+            raise PhysicsError("the EPANET engine is closed; open a new one")
+        for node, category, base in self._demands:  # straight to the binding: there are thousands
+            (code,) = change(handle, node, category, base * listed[node - 1])
+            if code >= _FIRST_ERROR:
+                raise PhysicsError(self._explain("setbasedemand", code))
 
     def set_tank_level_m(self, node: int, level_m: float) -> None:
         """Set the water level of a tank, clipped to the range the file allows."""
@@ -338,6 +364,29 @@ class EpanetEngine:
         )
         level = min(max(level_m / self._length, low), high)
         self._call("setnodevalue", node + 1, Node.TANK_LEVEL, level)
+
+    def take_state(self, other: "EpanetEngine") -> None:
+        """Take on tank levels and the state of links from another engine of the same file.
+
+        Both must be at the same time. Only what differs is set; solve afterwards.
+        """
+        levels = other.level_m()
+        for node in self._tank_places.tolist():
+            self._call("setnodevalue", node + 1, Node.TANK_LEVEL, levels[node] / self._length)
+        mine, theirs = self._link_states(), other._link_states()  # noqa: SLF001
+        for link in np.flatnonzero((mine != theirs).any(axis=0)).tolist():
+            is_open, setting = theirs[:, link].tolist()
+            if self.link_kinds[link] == "check_valve_pipe":
+                continue
+            if self.link_kinds[link] not in VALVE_KINDS or not setting:
+                self.set_link_value(link, Link.STATUS, is_open)
+            if is_open and setting and self.link_kinds[link] not in ("pipe", "gpv"):
+                self.set_link_value(link, Link.SETTING, setting)
+
+    def _link_states(self) -> Floats:
+        """Return whether each link is meant to be open and its setting, (2, links)."""
+        is_meant_open = self._link_values(Link.RAW_STATUS) != _SET_SHUT
+        return np.array([is_meant_open, self._link_values(Link.SETTING)])
 
     def set_controls(self, indices: Sequence[int], *, active: bool) -> None:
         """Switch simple controls of the file off, or on again as the file has them."""

@@ -74,9 +74,11 @@ class WaterNetwork:
         if demand_model == "pda":
             engine.use_pressure_dependent_demand(SERVICE_HEAD_M)
         self._start_ms = start_ms
+        self._factors = np.ones(len(engine.node_ids))
         day_s = (start_ms + utc_offset_ms) // 1000 % _DAY_S
         self._origin_s = (day_s - engine.clock_start_s) % _DAY_S
         engine.start(self._origin_s, step_s)
+        self._demand_m3_h = engine.demand_m3_h()
         self._rates = self._read_rates()
         if demand_factor is not None:
             self._vary_demand()
@@ -112,6 +114,20 @@ class WaterNetwork:
         gain_m3 = float(self.engine.tank_volume_m3().sum() - before_m3)
         return self._frame(until_ms, volumes, gain_m3)
 
+    def take_state(self, other: "WaterNetwork") -> PhysicsFrame:
+        """Come to the present state of another network that nothing has disturbed yet.
+
+        Both must be of the same file and start, and this one not beyond the other. The way there
+        is made in steps of an hour; the tanks, pumps and valves are then set as they stand
+        in the other, so that the states differ by no more than the solver's tolerance.
+        """
+        engine = self.engine
+        engine.rush_to(other.engine.time_s, _HOUR_S)
+        engine.take_state(other.engine)
+        engine.set_demand_factors(other._factors)  # noqa: SLF001
+        self._factors = other._factors.copy()  # noqa: SLF001
+        return self.solve_now()
+
     def solve_now(self) -> PhysicsFrame:
         """Solve again at the present moment, so what was applied shows without time passing."""
         self._solve()
@@ -144,6 +160,7 @@ class WaterNetwork:
             self._vary_demand()
         self._disturbances.overrides.enforce()
         self.engine.solve()
+        self._demand_m3_h = self.engine.demand_m3_h()
         self._rates = self._read_rates()
 
     def _vary_demand(self) -> None:
@@ -156,14 +173,14 @@ class WaterNetwork:
             later = self._demand_factor(self._consumers, hour + 1)
             factors[self._consumers] *= now + (later - now) * share
         self.engine.set_demand_factors(factors)
+        self._factors = factors
         self._disturbances.is_demand_changed = False
 
     def _read_rates(self) -> NDArray[np.float64]:
         """Return inflow, consumption and leakage of the present solution, m3/h."""
         engine = self.engine
-        demand = np.where(engine.is_junction, engine.demand_m3_h(), 0.0)
-        reservoirs = ~engine.is_junction & ~engine.is_tank
-        inflow = -engine.net_inflow_m3_h()[reservoirs].sum() - demand[demand < 0].sum()
+        demand = np.where(engine.is_junction, self._demand_m3_h, 0.0)
+        inflow = -engine.reservoir_inflow_m3_h().sum() - demand[demand < 0].sum()
         leakage = engine.leakage_m3_h()[engine.is_junction].sum()
         return np.array([inflow, demand[demand > 0].sum(), leakage])
 
@@ -180,7 +197,7 @@ class WaterNetwork:
             node={
                 "pressure": np.where(is_dry, np.nan, pressure),
                 "water_level": engine.level_m(),
-                "demand": np.where(engine.is_junction, engine.demand_m3_h(), 0.0),
+                "demand": np.where(engine.is_junction, self._demand_m3_h, 0.0),
             },
             link={
                 "flow": engine.flow_m3_h(),

@@ -1,0 +1,251 @@
+"""Decides what alarms at a point mean: a leak or biogas, standing water, dry fire water, rain."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.assess.cases import KINDS, UNUSABLE, AssessState, Case
+from pipeline.assess.causes import AlarmPicture, Verdict
+from pipeline.assess.layout import Layout
+from pipeline.assess.point_grouping import Family
+from pipeline.assess.point_policy import PointPolicy
+from pipeline.assess.policy import MINUTE_MS
+from pipeline.assess.reasons import Reason
+from pipeline.assess.surroundings import Surroundings
+from pipeline.messages import Alarm, Cause, HealthKind, IncidentStatus
+from sensors.levels import Level
+from sensors.quantities import GAS_PRESSURE, PRESSURE
+from sensors.readings import Floats, Int64s
+
+HOUR_MS = 60 * MINUTE_MS
+_COLLEAGUES = 2
+"""Fit devices beside one that outvote it."""
+_SPEECHLESS = UNUSABLE | 1 << KINDS.index(HealthKind.OFFLINE)
+"""Doubts about a device whose silence says nothing, as bits."""
+_SEWER_KINDS = ("manhole_methane",)
+"""Kinds of device that hang where sewage may make gas of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class GasPicture:
+    """What the gas alarms of a case say.
+
+    Attributes:
+        spaces: Devices whose methane alarm stands.
+        has_pressure: Whether a pressure alarm stands too.
+        has_second: Whether a second space nearby is no longer clean.
+    """
+
+    spaces: tuple[int, ...]
+    has_pressure: bool
+    has_second: bool
+
+
+def decide_point(
+    case: Case,
+    alarms: AlarmPicture,
+    gas: GasPicture,
+    stopped: tuple[str, ...],
+    surroundings: Surroundings,
+    policy: PointPolicy,
+    *,
+    contradicted: bool | None = False,
+) -> Verdict | None:
+    """Return what a case is held to be, or None while waiting can still help.
+
+    A doubtful device gets the time to come good again; then it is a device fault. So does one
+    that another device at the same element contradicts; None: the other one may still tell.
+    """
+    if alarms.is_over:
+        return _verdict(IncidentStatus.DISMISSED, Cause.UNKNOWN, Reason.ALARMS_WITHDRAWN, 0.9)
+    if not alarms.is_raised:
+        return None
+    if alarms.is_doubtful:
+        fault = _verdict(IncidentStatus.DISMISSED, Cause.DEVICE_FAULT, Reason.DEVICE_DOUBTFUL, 0.7)
+        return fault if alarms.is_due else None
+    if contradicted:
+        reason = Reason.NEIGHBOURS_CONTRADICT_DEVICE
+        fault = _verdict(IncidentStatus.DISMISSED, Cause.DEVICE_FAULT, reason, 0.7)
+        return fault if alarms.is_due else None
+    if contradicted is None and not alarms.is_due:
+        return None
+    cause, reason, sure = _held_to_be(case, gas, stopped, surroundings, policy)
+    return _verdict(IncidentStatus.CONFIRMED, cause, reason, sure)
+
+
+def gas_picture(
+    state: AssessState,
+    standing: list[Alarm],
+    layout: Layout,
+    surroundings: Surroundings,
+    policy: PointPolicy,
+) -> GasPicture:
+    """Return what the gas alarms that stand say, with the newest values around them."""
+    numbers = {layout.number[alarm.device] for alarm in standing}
+    spaces = tuple(n for n in sorted(numbers) if np.isfinite(surroundings.to_vol[n]))
+    has_pressure = any(alarm.quantity == GAS_PRESSURE.name for alarm in standing)
+    has_second = len({layout.element[number] for number in spaces}) > 1
+    if spaces and not has_second:
+        near = _methane_within(spaces[0], policy.limits.gas_join_m, layout, surroundings)
+        is_fit = (state.doubts[near] & UNUSABLE) == 0
+        near = near[is_fit & (near != spaces[0])]
+        near = near[[layout.element[n] != layout.element[spaces[0]] for n in near.tolist()]]
+        share = newest(state, near) * surroundings.to_vol[near]
+        has_second = bool((share >= policy.limits.gas_elevated_vol).any())
+    return GasPicture(spaces, has_pressure, has_second)
+
+
+def rise_ms(state: AssessState, case: Case, surroundings: Surroundings, policy: PointPolicy) -> int:
+    """Return how long the case's first device took from clean air to the alarm, 0 if unknown."""
+    device = case.devices[0]
+    if not np.isfinite(surroundings.to_vol[device]):
+        return 0
+    history = state.history
+    time_ms = history.time_s[device].astype(np.int64) * 1000
+    share = history.value[device].astype(np.float64) * surroundings.to_vol[device]
+    is_before = (time_ms > 0) & (time_ms < case.onset_ms)
+    if not is_before.any():
+        return 0
+    is_clean = is_before & (share <= policy.limits.gas_clean_vol)
+    since_ms = time_ms[is_clean].max() if is_clean.any() else time_ms[is_before].min()
+    return int(case.onset_ms - since_ms)
+
+
+def stopped_pumps(
+    state: AssessState,
+    case: Case,
+    layout: Layout,
+    surroundings: Surroundings,
+    policy: PointPolicy,
+    now_ms: int,
+) -> tuple[str, ...]:
+    """Return the pumps of a ponding case's spots that are measured standing when they should run.
+
+    A pump starts when its well has filled: what it showed just after the water came says
+    nothing. Then every measured pump must stand; after a while, from yellow on, one that stands
+    is one too many.
+    """
+    limits = policy.limits
+    since_ms = now_ms - round(limits.pump_silence_min * MINUTE_MS)
+    since_ms = max(since_ms, case.onset_ms + round(limits.pump_start_min * MINUTE_MS))
+    seen: dict[str, bool] = {}
+    for element in sorted({layout.element[number] for number in case.devices}):
+        for pump in surroundings.pumps_of(element, limits.pump_reach_m):
+            device = surroundings.pump_device.get(pump)
+            if device is None or state.doubts[device] & UNUSABLE:
+                continue
+            time_ms, value = state.history.recent(np.array([device]), 1, since_ms)
+            if time_ms[0, 0] > 0:
+                seen[pump] = bool(value[0, 0] > 0.5)
+    standing = tuple(sorted(pump for pump, runs in seen.items() if not runs))
+    is_late = now_ms >= case.onset_ms + round(limits.pump_second_min * MINUTE_MS)
+    is_one_too_many = is_late and case.evidence_level is not Level.BLUE
+    return standing if is_one_too_many or len(standing) == len(seen) else ()
+
+
+def is_contradicted(
+    state: AssessState,
+    standing: list[Alarm],
+    layout: Layout,
+    surroundings: Surroundings,
+    policy: PointPolicy,
+) -> bool | None:
+    """Return whether each device with an alarm is contradicted by another one at its element.
+
+    Hydrants hang under a roof tank: with water in it they cannot be without pressure, unless a
+    valve between is shut, which their monthly test shows. None while a tank was not heard yet.
+    """
+    for alarm in standing:
+        tank = surroundings.roof_tank.get(layout.element[layout.number[alarm.device]])
+        if alarm.quantity != PRESSURE.name or tank is None or state.doubts[tank] & UNUSABLE:
+            return False
+        level_m = newest(state, np.array([tank]))[0]
+        if np.isnan(level_m):
+            return None
+        if level_m < policy.limits.fire_tank_m:
+            return False
+    return bool(standing)
+
+
+def is_alone(
+    state: AssessState,
+    case: Case,
+    standing: list[Alarm],
+    layout: Layout,
+    surroundings: Surroundings,
+    policy: PointPolicy,
+    now_ms: int,
+) -> bool | None:
+    """Return whether every device with an alarm is one of several in its place and alone with it.
+
+    Devices report at once what crosses their own limits, so silence of two fit ones beside it
+    speaks against it. None while they may still join; False where there are no such two.
+    """
+    alarmed = {layout.number[alarm.device] for alarm in standing}
+    for number in alarmed:
+        beside = surroundings.colleagues(number)
+        fit = beside[(state.doubts[beside] & _SPEECHLESS) == 0]
+        if len(fit) < _COLLEAGUES or not alarmed.isdisjoint(beside.tolist()):
+            return False
+    has_waited = now_ms >= case.onset_ms + round(policy.limits.colleague_wait_min * MINUTE_MS)
+    return True if has_waited else None
+
+
+def newest(state: AssessState, devices: Int64s) -> Floats:
+    """Return the newest value of each of some devices, NaN where there is none."""
+    if not len(devices):
+        return np.zeros(0)
+    return state.history.recent(devices, 1, 0)[1][:, 0]
+
+
+def _held_to_be(
+    case: Case,
+    gas: GasPicture,
+    stopped: tuple[str, ...],
+    surroundings: Surroundings,
+    policy: PointPolicy,
+) -> tuple[Cause, Reason, float]:
+    sure = policy.confidence
+    match case.family:
+        case Family.GAS:
+            return _gas(case, gas, surroundings, policy)
+        case Family.PONDING if stopped:
+            return Cause.PUMP_STOPPED, Reason.PUMP_MEASURED_STANDING, sure.pump_stopped
+        case Family.PONDING:
+            return Cause.PONDING, Reason.WATER_STANDS, sure.ponding
+        case Family.DRAIN:
+            return Cause.SURCHARGE, Reason.DRAINS_FULL, sure.surcharge
+        case Family.FIRE:
+            return Cause.FIRE_WATER, Reason.HYDRANT_PRESSURE_LOW, sure.fire_water
+        case Family.RAIN:
+            return Cause.STORM, Reason.HEAVY_RAIN, sure.storm
+        case _:
+            return Cause.UNKNOWN, Reason.UNEXPLAINED_CHANGE, sure.other
+
+
+def _gas(
+    case: Case, gas: GasPicture, surroundings: Surroundings, policy: PointPolicy
+) -> tuple[Cause, Reason, float]:
+    sure = policy.confidence
+    if not gas.spaces:
+        return Cause.GAS_LEAK, Reason.GAS_PRESSURE_LOW, sure.gas_pressure_only
+    if gas.has_pressure:
+        return Cause.GAS_LEAK, Reason.METHANE_AND_PRESSURE_AGREE, sure.gas_with_pressure
+    if gas.has_second:
+        return Cause.GAS_LEAK, Reason.METHANE_IN_SEVERAL_SPACES, sure.gas_several_spaces
+    is_slow = case.rise_ms >= policy.limits.biogas_rise_h * HOUR_MS
+    if is_slow and surroundings.kind[gas.spaces[0]] in _SEWER_KINDS:
+        return Cause.BIOGAS, Reason.SLOW_RISE_IN_ONE_SPACE, sure.biogas
+    return Cause.GAS_LEAK, Reason.METHANE_HELD_ABOVE_LIMIT, sure.gas_one_space
+
+
+def _methane_within(
+    number: int, reach_m: float, layout: Layout, surroundings: Surroundings
+) -> Int64s:
+    away = layout.place_m[surroundings.methane] - layout.place_m[number]
+    found: Int64s = surroundings.methane[np.hypot(away[:, 0], away[:, 1]) <= reach_m]
+    return found
+
+
+def _verdict(status: IncidentStatus, cause: Cause, reason: Reason, sure: float) -> Verdict:
+    return Verdict(status, cause, reason, sure)

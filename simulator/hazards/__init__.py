@@ -1,0 +1,1 @@
+"""Hazards of the city: what each domain brings to the world, found by its name."""

@@ -1,0 +1,1 @@
+"""Fire water: roof tanks and hydrant pressure of high-rise buildings."""

@@ -1,0 +1,1 @@
+"""Drainage and flood: EPA SWMM in a worker process, rain fields and ponding."""

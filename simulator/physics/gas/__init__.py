@@ -1,0 +1,1 @@
+"""Gas: pressure and flow in the pipes, methane in the spaces beside them."""

@@ -1,0 +1,257 @@
+"""Gas from the first methane to the closed case: leak or biogas, which pipe, who goes."""
+
+import pytest
+
+from pipeline.messages import (
+    Cause,
+    Closure,
+    DeviceHealth,
+    HealthKind,
+    Incident,
+    IncidentStatus,
+    Mark,
+)
+from sensors.field import Act, FeedbackKind
+from sensors.levels import Level
+from tests.unit.point_town import Story, at, town
+
+LEAK = (Act.INSPECT, Act.VENTILATE, Act.ISOLATE, Act.REPAIR, Act.RESTORE)
+
+
+def leak(**values: float) -> Story:
+    story = Story()
+    story.run(10)
+    story.run(4, **values)
+    return story
+
+
+def test_methane_in_one_space_is_a_leak_near_it() -> None:
+    [incident] = leak(GM1=1.2).incidents()
+    assert (incident.status, incident.cause) == (IncidentStatus.CONFIRMED, Cause.GAS_LEAK)
+    assert (incident.level, incident.domain) == (Level.YELLOW, "gas")
+    assert incident.location.candidates == ("G0", "G1", "GM1")
+    assert (incident.location.x_m, incident.location.y_m) == (100.0, 0.0)
+
+
+def test_foul_valve_well_is_the_first_candidate() -> None:
+    [incident] = leak(GV1=1.2).incidents()
+    assert incident.location.candidates[0] == "GV1"
+    assert incident.location.candidates[1] == "G1"
+
+
+def test_pipe_between_foul_spaces_comes_first_and_a_clean_one_speaks_against_it() -> None:
+    [incident] = leak(GM1=0.6, GM2=3.0).incidents()
+    assert incident.location.candidates[0] == "G0"
+    assert 100.0 < incident.location.x_m < 180.0
+    assert incident.confidence > leak(GM1=1.2).incidents()[0].confidence
+
+
+def test_spaces_within_150_m_are_one_incident_and_a_far_one_another() -> None:
+    story = leak(GM1=1.2)
+    story.run(10, GM2=1.2)
+    story.run(10, GM3=1.2)
+    near, far = story.incidents()
+    assert set(near.devices) == {"D-GM1", "D-GM2"}
+    assert far.devices == ("D-GM3",)
+
+
+def test_later_space_of_another_hour_is_another_incident() -> None:
+    story = leak(GM1=1.2)
+    story.run(70)
+    story.run(4, GM2=1.2)
+    assert len(story.incidents()) == 2
+
+
+def test_methane_in_a_station_weighs_as_its_share_by_volume() -> None:
+    [incident] = leak(GS1=22.0).incidents()
+    assert (incident.cause, incident.level) == (Cause.GAS_LEAK, Level.YELLOW)
+    assert incident.location.candidates[0] == "G7"
+
+
+def test_pressure_that_falls_with_methane_makes_it_worse_and_surer() -> None:
+    story = leak(GM1=1.2)
+    story.run(5, GJ1=2.1)
+    [incident] = story.incidents()
+    assert incident.adjustments == ("two_kinds_of_sensor_agree",)
+    assert incident.level is Level.ORANGE
+
+
+def test_pressure_alone_is_a_leak_whose_place_is_the_lowest_pressure() -> None:
+    [incident] = leak(GJ8=1.2).incidents()
+    assert (incident.cause, incident.location.method) == (Cause.GAS_LEAK, "lowest_gas_pressure")
+    assert incident.location.candidates[0] == "G7"
+
+
+def test_pressure_that_falls_after_the_team_came_makes_nothing_worse() -> None:
+    story = leak(GM1=1.2)
+    [order] = story.orders()
+    story.run(5, *story.tell(order, FeedbackKind.ARRIVED))
+    story.run(10, GJ1=0.0)
+    [incident] = story.incidents()
+    assert "D-GJ1" in incident.devices
+    assert incident.level is Level.ORANGE  # two kinds agree, but not red as the pressure alone
+
+
+def slow(element: str, then: float = 0.9) -> Story:
+    """Methane that needs eight hours from clean air to the limit, at a normal sampling rate."""
+    story = Story()
+    for step in range(17):
+        story.run(30, every=30, **{element: 0.05 + step * 0.03})
+    story.run(90, every=30, **{element: then})
+    return story
+
+
+def test_slow_rise_in_one_sewer_is_biogas_held_at_blue_and_patrolled() -> None:
+    story = slow("GM3", then=1.4)
+    [incident] = story.incidents()
+    assert (incident.cause, incident.level) == (Cause.BIOGAS, Level.BLUE)
+    assert incident.adjustments == ("held_as_biogas",)
+    assert incident.location.candidates[0] == "GM3"
+    assert [order.acts for order in story.orders()] == [(Act.INSPECT,)]
+
+
+def test_slow_rise_in_a_valve_well_is_a_leak() -> None:
+    assert slow("GV1").incidents()[0].cause is Cause.GAS_LEAK
+
+
+def test_methane_that_was_always_there_is_no_biogas_while_its_rise_is_unknown() -> None:
+    story = Story()
+    story.run(120, every=30, GM1=0.9)
+    assert story.incidents()[0].cause is Cause.GAS_LEAK
+
+
+def test_biogas_becomes_a_leak_with_a_second_space() -> None:
+    story = slow("GM1")
+    assert story.incidents()[0].cause is Cause.BIOGAS
+    story.run(30, every=30, GM2=0.4)
+    [incident] = story.incidents()
+    assert (incident.cause, incident.level) == (Cause.GAS_LEAK, Level.BLUE)
+    assert story.orders()[-1].acts == LEAK
+
+
+def test_patrol_that_finds_a_pipe_is_followed_up_and_one_that_finds_sewage_is_not() -> None:
+    for found, orders in (("G4", 2), ("GM3", 1)):
+        story = slow("GM3")
+        patrol = story.orders()[0]
+        story.run(1, *story.tell(patrol, FeedbackKind.ARRIVED))
+        story.run(1, *story.tell(patrol, FeedbackKind.FOUND, element=found))
+        story.run(2, *story.tell(patrol, FeedbackKind.DONE))
+        assert len(story.orders()) == orders
+        if orders == 2:
+            assert story.orders()[-1].acts == LEAK
+
+
+def test_doubtful_device_is_a_fault_when_it_has_not_come_good_in_time() -> None:
+    skew = DeviceHealth("D-GM1", "A", HealthKind.SKEW, True, at(10), "test")
+    good = DeviceHealth("D-GM1", "A", HealthKind.SKEW, False, at(20), "test")
+    story = Story()
+    story.run(10)
+    story.run(10, skew, GM1=1.2)
+    assert [one.status for one in story.incidents()] == [IncidentStatus.ASSESSING]
+    story.run(20)
+    [incident] = story.incidents()
+    assert (incident.status, incident.cause) == (IncidentStatus.DISMISSED, Cause.DEVICE_FAULT)
+    assert story.orders() == []
+    story = Story()
+    story.run(10)
+    story.run(10, skew, GM1=1.2)
+    story.run(1, good)
+    assert story.incidents()[0].cause is Cause.GAS_LEAK
+
+
+@pytest.mark.parametrize(
+    ("value", "teams"),
+    [
+        (1.2, {"T-gas"}),
+        (2.6, {"T-gas", "T-police", "T-fire"}),
+        (4.5, {"T-gas", "T-police", "T-fire", "T-medical"}),
+    ],
+)
+def test_more_forces_go_at_worse_levels(value: float, teams: set[str]) -> None:
+    story = leak(GM1=value)
+    assert {order.team for order in story.orders()} == teams
+    lead = story.orders()[0]
+    airs_too = len(teams) == 1  # where the fire crew airs, the gas crew goes for the valves
+    assert lead.acts == (LEAK if airs_too else tuple(act for act in LEAK if act != Act.VENTILATE))
+    assert {"onsite", "contain", "close"} == set(lead.due_ms)
+
+
+def test_spaces_are_aired_and_not_pipes() -> None:
+    orders = {order.team: order for order in leak(GM1=2.6).orders()}
+    assert orders["T-fire"].targets == ("GM1",)
+
+
+def test_nobody_is_sent_to_air_a_pipe() -> None:
+    story = leak(GJ8=1.2)  # pressure alone: no space is known to be foul
+    assert story.incidents()[0].level is Level.RED
+    acts = [act for order in story.orders() for act in order.acts]
+    assert Act.REPAIR in acts
+    assert Act.VENTILATE not in acts
+
+
+def test_pressure_all_over_the_city_at_one_moment_is_one_leak() -> None:
+    story = leak(GJ1=1.2, GJ8=1.5, GM1=3.0)
+    assert len(story.incidents()) == 1
+
+
+def test_city_without_a_gas_team_sends_who_can_repair_and_says_so() -> None:
+    story = Story(town({"T1": ("water", "repair", "inspect")}))
+    story.run(10)
+    story.run(3, GM1=1.2)
+    assert [(order.team, order.reason) for order in story.orders()] == [("T1", "stand_in")]
+
+
+def test_case_closes_when_the_leak_is_mended_and_the_air_is_clean() -> None:
+    story = leak(GM1=1.2)
+    [order] = story.orders()
+    kinds = (FeedbackKind.ARRIVED, FeedbackKind.VENTILATED)
+    story.run(5, *story.tell(order, *kinds, element="GM1"))
+    contained = [m for m in story.said if getattr(m, "clock", "") == "contain"]
+    assert [one.is_in_time for one in contained] == [True]
+    kinds = (FeedbackKind.FOUND, FeedbackKind.ISOLATED, FeedbackKind.REPAIRED)
+    story.run(5, *story.tell(order, *kinds, FeedbackKind.RESTORED, element="G0"))
+    story.run(30, *story.tell(order, FeedbackKind.DONE))
+    assert story.of(Closure) == []  # the space is still foul
+    story.run(30, GM1=0.0)
+    assert [closure.reason for closure in story.of(Closure)] == ["done_and_recovered"]
+    assert story.incidents()[0].status is IncidentStatus.CLOSED
+
+
+def test_versions_follow_each_other_and_never_get_milder() -> None:
+    story = leak(GM1=1.2)
+    story.run(10, GM1=4.5)
+    story.run(20, GM1=0.0)
+    versions = story.of(Incident)
+    assert [one.version for one in versions] == list(range(1, len(versions) + 1))
+    confirmed = [one.level for one in versions if one.status is IncidentStatus.CONFIRMED]
+    assert confirmed == sorted(confirmed, reverse=True)
+    assert versions[0].time_ms == at(11)
+    assert not any(mark in one.adjustments for one in versions for mark in Mark)
+
+
+def test_one_of_three_devices_in_a_space_is_outvoted_and_nobody_is_sent() -> None:
+    story = leak(GM9a=0.8)
+    assert [one.status for one in story.incidents()] == [IncidentStatus.ASSESSING]
+    story.run(65)
+    [incident] = story.incidents()
+    assert (incident.status, incident.cause) == (IncidentStatus.DISMISSED, Cause.DEVICE_FAULT)
+    assert incident.reason == "neighbours_contradict_device"
+    assert story.orders() == []
+
+
+def test_second_device_in_the_same_space_confirms_the_first() -> None:
+    story = leak(GM9a=0.8)
+    story.run(5, GM9b=0.8)
+    [incident] = story.incidents()
+    assert (incident.status, incident.cause) == (IncidentStatus.CONFIRMED, Cause.GAS_LEAK)
+
+
+def test_two_of_three_that_are_silent_outvote_nobody() -> None:
+    story = Story()
+    story.run(10)
+    for element in ("GM9b", "GM9c"):
+        story.silence(element)
+    story.run(300)
+    story.run(4, GM9a=0.8)
+    [incident] = story.incidents()
+    assert incident.status is IncidentStatus.CONFIRMED
