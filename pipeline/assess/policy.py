@@ -62,6 +62,7 @@ class AssessPolicy:
         pressure_floor_mpa: Model error of a pressure change that is always there.
         flow_floor_m3_h: Model error of a flow change that is always there.
         leak_m3_h: Leak size the first search assumes, discharge at 30 m head.
+        looks_at_once: Cases looked into at one moment where the network is large.
         max_pipes: Up to so many pipes are all searched; beyond, those of the areas concerned.
         refined_pipes: Candidates searched again at the estimated leak size.
         candidates: Candidates an incident lists.
@@ -109,6 +110,7 @@ class AssessPolicy:
     pressure_floor_mpa: float = 0.003
     flow_floor_m3_h: float = 4.0
     leak_m3_h: float = 100.0
+    looks_at_once: int = 4
     max_pipes: int = 400
     refined_pipes: int = 24
     candidates: int = 8
@@ -139,6 +141,7 @@ BASIS: Mapping[str, str] = MappingProxyType(
         "assess_limit_ms": "proposed: response plan of the rule set, assess_min",
         "early_rules": "proposed: a burst must not wait for its own confirmation",
         "low_head_rule": "name in the rule set",
+        "looks_at_once": "proposed: 0.2 s of work for 10,000 pipes on one core",
         "relocate_ms": "proposed: one normal sampling interval",
         "relocate_until_ms": "proposed: the on-scene limit of yellow",
         "relocate_ratio": "proposed: a crew is not sent on for a coin's toss",

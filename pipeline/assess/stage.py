@@ -15,7 +15,7 @@ from pipeline.assess.layout import Layout
 from pipeline.assess.notices import cancel, cancelled, issue
 from pipeline.assess.point_policy import PointPolicy, default_point_policy
 from pipeline.assess.points import PointDesk
-from pipeline.assess.policy import AssessPolicy
+from pipeline.assess.policy import MINUTE_MS, AssessPolicy
 from pipeline.assess.reasons import Reason
 from pipeline.assess.surroundings import Surroundings
 from pipeline.messages import (
@@ -104,11 +104,12 @@ class AssessStage:
         returned: list[Message] = []
         returned += self._group(now_ms)
         returned += self._give_drafts(now_ms)
+        turn = self._turn(now_ms)
         for case in list(self._state.cases.values()):
             if case.domain != _MAINS:
                 returned += self._attend_point(case, now_ms)
             elif case.status is IncidentStatus.ASSESSING:
-                returned += self._assess(case, now_ms)
+                returned += self._assess(case, now_ms, has_turn=turn is None or case.id in turn)
             elif case.status is IncidentStatus.CONFIRMED:
                 returned += self._follow(case, now_ms)
         self._state.forget(now_ms, max(self._policy.quiet_ms, self._policy.join_window_ms))
@@ -201,14 +202,14 @@ class AssessStage:
         alarms = self._investigator.picture(self._state, case, now_ms)
         return self._points.attend(self._state, case, alarms, now_ms)
 
-    def _assess(self, case: Case, now_ms: int) -> list[Message]:
+    def _assess(self, case: Case, now_ms: int, *, has_turn: bool) -> list[Message]:
         """Decide about a case, or list the alarms that joined it."""
         returned: list[Message] = []
         self._state.renew_evidence_level(case)
         if self._policy.issue_before_assess and case.warning is None and case.drafts:
             case.level = case.evidence_level
             returned += issue(case, now_ms, Reason.ALARM_OPENED)
-        finding = self._find(case, now_ms)
+        finding = self._find(case, now_ms, has_turn=has_turn)
         if finding is not None and finding.verdict is not None:
             return returned + self._conclude(case, finding, finding.verdict, now_ms)
         if case.is_stale and now_ms >= case.emitted_ms + self._policy.update_ms:
@@ -216,15 +217,36 @@ class AssessStage:
             returned.append(case.version_at(now_ms, Reason.ALARMS_JOINED, self._layout))
         return returned
 
+    def _turn(self, now_ms: int) -> frozenset[str] | None:
+        """Return the cases that may be looked into at this moment; None: all of them.
+
+        In a large network a look costs tens of milliseconds, and a pump that switches opens
+        dozens of cases at once, whose time is up at once too: they take turns, minute by minute.
+        """
+        if not self._investigator.is_large:
+            return None
+        waiting = [
+            case.id
+            for case in self._state.cases.values()
+            if case.domain == _MAINS and case.status is IncidentStatus.ASSESSING
+        ]
+        most = self._policy.looks_at_once
+        if len(waiting) <= most:
+            return None
+        first = now_ms // MINUTE_MS * most % len(waiting)
+        return frozenset((waiting + waiting)[first : first + most])
+
     def _has_time(self, now_ms: int) -> bool:
         """Return whether another search fits into this moment: in a large network one does."""
         if not self._investigator.is_large:
             return True
         return all(case.located_ms != now_ms for case in self._state.cases.values())
 
-    def _find(self, case: Case, now_ms: int) -> Finding | None:
+    def _find(self, case: Case, now_ms: int, *, has_turn: bool) -> Finding | None:
         """Look into a case when that can decide it; one search in `relocate_ms` at most."""
         alarms = self._investigator.picture(self._state, case, now_ms)
+        if not (has_turn or alarms.is_over):
+            return None
         is_rested = not case.located_ms or now_ms >= case.located_ms + self._policy.relocate_ms
         is_rested &= self._has_time(now_ms) or not alarms.is_raised
         is_ready = alarms.is_due or self._investigator.is_ready(self._state, case, now_ms)
