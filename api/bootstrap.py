@@ -154,6 +154,7 @@ def build_stages(plan: RunPlan, rules: RuleSet) -> Mapping[str, Stage]:
                 registry,
             ),
             model=model,
+            city=city,
         ),
         "assess": AssessStage(registry, city, model, policy),
         "dispatch": DispatchStage(city, default_plans(), rules.response),

@@ -5,6 +5,8 @@ from types import UnionType
 
 from pipeline.messages import (
     Alarm,
+    AlarmFlood,
+    AlarmHandling,
     Bulletin,
     CaseEvaluation,
     Closure,
@@ -12,6 +14,9 @@ from pipeline.messages import (
     Dispatch,
     Incident,
     Milestone,
+    ModelFinding,
+    OperatorAct,
+    RuleText,
     RunEvaluation,
     Samples,
     Slip,
@@ -41,11 +46,23 @@ class Step:
 
 LOOP: tuple[Step, ...] = (
     Step("monitor", "监测", Frame | DeviceStatus, "area"),
-    Step("warn", "预警", Samples | DeviceHealth, "area"),
+    Step(
+        "warn",
+        "预警",
+        Samples | DeviceHealth | HotlineReport | OperatorAct | RuleText | Incident,
+        "area",
+    ),
     Step(
         "assess",
         "研判",
-        Samples | DeviceHealth | Alarm | WarningNotice | Closure | Feedback,
+        Samples
+        | DeviceHealth
+        | Alarm
+        | ModelFinding
+        | WarningNotice
+        | Closure
+        | Feedback
+        | OperatorAct,
         "incident",
     ),
     Step("dispatch", "派单", Incident | Feedback | Closure, "incident"),
@@ -58,7 +75,15 @@ LOOP: tuple[Step, ...] = (
     Step(
         "evaluate",
         "评估",
-        Alarm | Incident | WarningNotice | Slip | Milestone | Closure | TrueIncident,
+        Alarm
+        | AlarmHandling
+        | AlarmFlood
+        | Incident
+        | WarningNotice
+        | Slip
+        | Milestone
+        | Closure
+        | TrueIncident,
         "incident",
     ),
     Step(

@@ -14,6 +14,8 @@ from pipeline.messages import (
     Incident,
     IncidentStatus,
     Location,
+    ModelFinding,
+    OperatorAct,
     WarningNotice,
 )
 from sensors.levels import Level, worst
@@ -134,6 +136,8 @@ class AssessState:
         cases: Cases by id, oldest first.
         pending: Alarms since the last moment.
         drafts: Draft warnings not yet given to a case.
+        findings: Findings of warning models that stand, by id.
+        acts: Acts of operators on warnings since the last moment.
     """
 
     history: History
@@ -143,6 +147,8 @@ class AssessState:
     cases: dict[str, Case] = field(default_factory=dict)
     pending: list[Alarm] = field(default_factory=list)
     drafts: list[WarningNotice] = field(default_factory=list)
+    findings: dict[str, ModelFinding] = field(default_factory=dict)
+    acts: list[OperatorAct] = field(default_factory=list)
 
     def standing(self, case: Case) -> list[Alarm]:
         """Return the alarms of a case that still stand."""

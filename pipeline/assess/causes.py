@@ -62,7 +62,7 @@ def decide(
     `fit` is None when no search was made or there is no network model.
     """
     if alarms.is_over:
-        return _dismissed(Cause.UNKNOWN, Reason.ALARMS_WITHDRAWN, 0.9)
+        return withdrawn()
     if not is_ripe(evidence, alarms, policy):
         return None
     if evidence.standing and _is_dry(evidence):
@@ -90,7 +90,7 @@ def decide_without_model(
 ) -> Verdict | None:
     """Decide by the measured changes alone: coarser, and every confidence is low."""
     if alarms.is_over:
-        return _dismissed(Cause.UNKNOWN, Reason.ALARMS_WITHDRAWN, 0.9)
+        return withdrawn()
     if not is_ripe(evidence, alarms, policy):
         return None
     clear = evidence.clear(policy)
@@ -170,6 +170,11 @@ def _unfitted(
 def _waited(alarms: AlarmPicture, verdict: Verdict) -> Verdict | None:
     """Return a verdict that later samples may still overturn only when time is up."""
     return verdict if alarms.is_due else None
+
+
+def withdrawn() -> Verdict:
+    """Return the verdict on a case none of whose alarms stands any more."""
+    return _dismissed(Cause.UNKNOWN, Reason.ALARMS_WITHDRAWN, 0.9)
 
 
 def _confirmed(cause: Cause, reason: Reason, confidence: float) -> Verdict:

@@ -155,10 +155,12 @@ def gather(
     doubtful: Flags,
     model: NetworkModel | None,
     policy: AssessPolicy,
+    step_min: int = 1,
 ) -> Evidence:
     """Compare the newest samples with the reference and with the model.
 
-    Each side is the mean of up to `policy.mean_samples` samples, each modelled at its own time.
+    Each side is the mean of up to `policy.mean_samples` samples, each modelled at its own time,
+    to `step_min` minutes.
     """
     after_ms, after = history.recent(
         layout.measuring, policy.mean_samples, onset_ms, but=history.switches(layout.pumps)
@@ -170,8 +172,8 @@ def gather(
     measured = np.nanmean(after, axis=1) - np.nanmean(before, axis=1)
     modelled = np.zeros(len(device))
     if model is not None:
-        modelled = expected(history, layout, model, device, after_ms, is_after=True)
-        modelled -= expected(history, layout, model, device, before_ms, is_after=False)
+        modelled = expected(history, layout, model, device, after_ms, step_min, is_after=True)
+        modelled -= expected(history, layout, model, device, before_ms, step_min, is_after=False)
     samples = 1.0 / (before_ms > 0).sum(axis=1) + 1.0 / (after_ms > 0).sum(axis=1)
     noise = np.hypot(layout.accuracy[device] * np.sqrt(samples), layout.floor[device])
     last_ms = int(after_ms[:, 0].max(initial=onset_ms))
@@ -206,19 +208,38 @@ def expected(
     model: NetworkModel,
     device: Int64s,
     time_ms: Int64s,
+    step_min: int = 1,
     *,
     is_after: bool,
 ) -> Floats:
-    """Return the mean of what the model expects at a device's sample times, to the minute.
+    """Return the mean of what the model expects at a device's sample times.
 
-    `time_ms` has one row a device; times of 0 count nothing.
+    The model is asked for whole minutes; minutes of the same `step_min` in which the same pumps
+    ran share the answer for the last of them.
+
+    Args:
+        history: What the devices said.
+        layout: Where they are.
+        model: The platform's own model.
+        device: Numbers of the devices.
+        time_ms: Sample times, one row a device; times of 0 count nothing.
+        step_min: Minutes that share an answer; 1 for none.
+        is_after: Which side of a switch counts (see `conditions_at`).
+
+    Returns:
+        One value a device, in its unit; NaN where the model says nothing.
     """
     minute_ms = time_ms // MINUTE_MS * MINUTE_MS
-    total = np.zeros(len(device))
+    moments: dict[tuple[object, ...], tuple[Conditions, list[int]]] = {}
     for at_ms in np.unique(minute_ms[time_ms > 0]).tolist():
         conditions = conditions_at(history, layout, at_ms, is_after=is_after)
-        count = ((minute_ms == at_ms) & (time_ms > 0)).sum(axis=1)
+        share = (at_ms // (step_min * MINUTE_MS), *sorted(conditions.pump_on.items()))
+        minutes = [*moments[share][1], at_ms] if share in moments else [at_ms]
+        moments[share] = (conditions, minutes)
+    total = np.zeros(len(device))
+    for conditions, minutes in moments.values():
+        count = (np.isin(minute_ms, minutes) & (time_ms > 0)).sum(axis=1)
         rows = count > 0
-        total[rows] += (model.expect(at_ms, conditions)[device] * count)[rows]
+        total[rows] += (model.expect(minutes[-1], conditions)[device] * count)[rows]
     mean: Floats = total / np.maximum((time_ms > 0).sum(axis=1), 1)
     return mean

@@ -117,6 +117,7 @@ class Investigator:
             (state.doubts & UNUSABLE) != 0,
             self._model,
             self._policy,
+            self._policy.model_step_min if self.is_large else 1,
         )
         if self._model is None:
             return Finding(decide_without_model(evidence, alarms, self._policy), evidence, None)

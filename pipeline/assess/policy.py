@@ -63,6 +63,8 @@ class AssessPolicy:
         flow_floor_m3_h: Model error of a flow change that is always there.
         leak_m3_h: Leak size the first search assumes, discharge at 30 m head.
         looks_at_once: Cases looked into at one moment where the network is large.
+        model_step_min: The model of a large network is asked once for so many minutes in which
+            the same pumps ran.
         max_pipes: Up to so many pipes are all searched; beyond, those of the areas concerned.
         refined_pipes: Candidates searched again at the estimated leak size.
         candidates: Candidates an incident lists.
@@ -111,6 +113,7 @@ class AssessPolicy:
     flow_floor_m3_h: float = 4.0
     leak_m3_h: float = 100.0
     looks_at_once: int = 4
+    model_step_min: int = 5
     max_pipes: int = 400
     refined_pipes: int = 24
     candidates: int = 8
@@ -165,6 +168,8 @@ BASIS: Mapping[str, str] = MappingProxyType(
         "pressure_floor_mpa": "proposed: demand noise between two samples",
         "flow_floor_m3_h": "proposed: demand noise between two samples",
         "leak_m3_h": "proposed: middle of the range of bursts",
+        "model_step_min": "proposed: the normal sampling interval of pressure; demand of an hour "
+        "moves far less in it",
         "max_pipes": "proposed: about one second of solving",
         "refined_pipes": "proposed",
         "candidates": "proposed: what a crew can walk in one shift",

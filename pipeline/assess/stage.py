@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.assess.cases import KINDS, AssessState, Case
-from pipeline.assess.causes import Verdict
+from pipeline.assess.causes import AlarmPicture, Verdict, withdrawn
 from pipeline.assess.consequence import Exposure
 from pipeline.assess.grouping import Grouped, group_alarm
 from pipeline.assess.history import History
@@ -19,12 +19,15 @@ from pipeline.assess.policy import MINUTE_MS, AssessPolicy
 from pipeline.assess.reasons import Reason
 from pipeline.assess.surroundings import Surroundings
 from pipeline.messages import (
+    KEPT_FROM_ASSESS,
     Alarm,
     Cause,
     Closure,
     DeviceHealth,
     IncidentStatus,
     Message,
+    ModelFinding,
+    OperatorAct,
     Samples,
     WarningNotice,
     WarningStatus,
@@ -85,8 +88,12 @@ class AssessStage:
             match message:
                 case Samples():
                     state.history.add(message.batch)
-                case Alarm():
+                case Alarm() if message.held not in KEPT_FROM_ASSESS:
                     state.pending.append(message)
+                case ModelFinding():
+                    state.findings[message.id] = message
+                case OperatorAct():
+                    state.acts.append(message)
                 case DeviceHealth():
                     self._note_health(message)
                 case WarningNotice(status=WarningStatus.DRAFT):
@@ -209,7 +216,10 @@ class AssessStage:
         if self._policy.issue_before_assess and case.warning is None and case.drafts:
             case.level = case.evidence_level
             returned += issue(case, now_ms, Reason.ALARM_OPENED)
-        finding = self._find(case, now_ms, has_turn=has_turn)
+        alarms = self._investigator.picture(self._state, case, now_ms)
+        if alarms.is_over:
+            return returned + self._dismiss(case, withdrawn(), now_ms)
+        finding = self._find(case, alarms, now_ms) if has_turn else None
         if finding is not None and finding.verdict is not None:
             return returned + self._conclude(case, finding, finding.verdict, now_ms)
         if case.is_stale and now_ms >= case.emitted_ms + self._policy.update_ms:
@@ -242,15 +252,12 @@ class AssessStage:
             return True
         return all(case.located_ms != now_ms for case in self._state.cases.values())
 
-    def _find(self, case: Case, now_ms: int, *, has_turn: bool) -> Finding | None:
+    def _find(self, case: Case, alarms: AlarmPicture, now_ms: int) -> Finding | None:
         """Look into a case when that can decide it; one search in `relocate_ms` at most."""
-        alarms = self._investigator.picture(self._state, case, now_ms)
-        if not (has_turn or alarms.is_over):
-            return None
         is_rested = not case.located_ms or now_ms >= case.located_ms + self._policy.relocate_ms
         is_rested &= self._has_time(now_ms) or not alarms.is_raised
         is_ready = alarms.is_due or self._investigator.is_ready(self._state, case, now_ms)
-        if alarms.is_over or (is_ready and is_rested):
+        if is_ready and is_rested:
             return self._investigator.look_into(self._state, case, alarms, now_ms)
         return None
 
@@ -266,16 +273,19 @@ class AssessStage:
                 status=IncidentStatus.DISMISSED,
                 reason=Reason.PART_OF_OPEN_INCIDENT,
             )
-        case.status, case.cause, case.confidence = verdict.status, verdict.cause, verdict.confidence
-        case.level, case.decided_ms = case.evidence_level, now_ms
         if verdict.status is IncidentStatus.DISMISSED:
-            case.ended_ms = now_ms
-            incident = case.version_at(now_ms, verdict.reason, self._layout)
-            return [incident, *cancel(case, now_ms, verdict.reason)]
+            return self._dismiss(case, verdict, now_ms)
+        _decide(case, verdict, now_ms)
         case.location = self._investigator.place(case, finding)
         case.area, case.level = self._investigator.area_of(case), Level.BLUE
         self._weigh(case, finding)
         return self._publish(case, verdict.reason, now_ms)
+
+    def _dismiss(self, case: Case, verdict: Verdict, now_ms: int) -> list[Message]:
+        _decide(case, verdict, now_ms)
+        case.ended_ms = now_ms
+        incident = case.version_at(now_ms, verdict.reason, self._layout)
+        return [incident, *cancel(case, now_ms, verdict.reason)]
 
     def _is_known_burst(self, case: Case, finding: Finding, verdict: Verdict) -> bool:
         """Return whether what was found is a burst that another incident already is about.
@@ -379,3 +389,8 @@ class AssessStage:
     def _publish(self, case: Case, reason: str, now_ms: int) -> list[Message]:
         incident = case.version_at(now_ms, reason, self._layout)
         return [incident, *issue(case, now_ms, reason)]
+
+
+def _decide(case: Case, verdict: Verdict, now_ms: int) -> None:
+    case.status, case.cause, case.confidence = verdict.status, verdict.cause, verdict.confidence
+    case.level, case.decided_ms = case.evidence_level, now_ms

@@ -16,6 +16,7 @@ from pipeline.messages.handling import (
 )
 from pipeline.messages.incidents import (
     NOTICES,
+    OUTSIDE,
     UNCLAIMED,
     Cause,
     Incident,
@@ -24,6 +25,19 @@ from pipeline.messages.incidents import (
     Mark,
     WarningNotice,
     WarningStatus,
+)
+from pipeline.messages.operators import (
+    KEPT_FROM_ASSESS,
+    AlarmFlood,
+    AlarmHandling,
+    AlarmStanding,
+    FindingEffect,
+    Held,
+    ModelFinding,
+    OperatorAct,
+    OperatorActKind,
+    RulesChanged,
+    RuleText,
 )
 from pipeline.messages.outcomes import (
     Bulletin,
@@ -44,9 +58,14 @@ from sensors.ground_truth import TrueIncident
 from sensors.readings import Frame
 
 __all__ = [
+    "KEPT_FROM_ASSESS",
     "NOTICES",
+    "OUTSIDE",
     "UNCLAIMED",
     "Alarm",
+    "AlarmFlood",
+    "AlarmHandling",
+    "AlarmStanding",
     "AlarmState",
     "Bulletin",
     "BulletinKind",
@@ -56,14 +75,22 @@ __all__ = [
     "Closure",
     "DeviceHealth",
     "Dispatch",
+    "FindingEffect",
     "HealthKind",
+    "Held",
+    "HotlineReport",
     "Incident",
     "IncidentStatus",
     "Location",
     "Mark",
     "Message",
     "Milestone",
+    "ModelFinding",
     "OfIncident",
+    "OperatorAct",
+    "OperatorActKind",
+    "RuleText",
+    "RulesChanged",
     "RunEvaluation",
     "Samples",
     "Slip",
@@ -75,6 +102,10 @@ __all__ = [
 Transition = (
     DeviceHealth
     | Alarm
+    | AlarmHandling
+    | AlarmFlood
+    | ModelFinding
+    | RulesChanged
     | WarningNotice
     | Incident
     | Dispatch
@@ -97,5 +128,7 @@ Message = (
     | Feedback
     | HotlineReport
     | TrueIncident
+    | OperatorAct
+    | RuleText
 )
 """Everything a stage may be given or may return."""

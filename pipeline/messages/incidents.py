@@ -11,9 +11,24 @@ class WarningStatus(StrEnum):
     """Life of a warning."""
 
     DRAFT = "draft"
+    AWAITING_APPROVAL = "awaiting_approval"
+    """Decided, and before the authority of its level."""
     ISSUED = "issued"
     UPDATED = "updated"
+    UPGRADED = "upgraded"
+    DOWNGRADED = "downgraded"
     CANCELLED = "cancelled"
+
+
+OUTSIDE = frozenset(
+    {
+        WarningStatus.ISSUED,
+        WarningStatus.UPDATED,
+        WarningStatus.UPGRADED,
+        WarningStatus.DOWNGRADED,
+    }
+)
+"""Statuses of a warning that has left the platform and stands."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,8 @@ class Alarm:
         sample_ms: Sample time of the sample that decided it.
         before: Value before the change, for rules that compare (NaN otherwise).
         unit: Unit of `value`, `limit` and `before`; `sigma` for scores.
+        confidence: How sure a forecast is, 0 to 1; None for what was measured.
+        held: Why operators are not told (`Held`), empty when they are.
     """
 
     STAGE: ClassVar[str] = "warn"
@@ -92,6 +94,8 @@ class Alarm:
     reason: str
     actor: str = "warn"
     unit: str = ""
+    confidence: float | None = None
+    held: str = ""
 
     @property
     def subject(self) -> str:

@@ -1,11 +1,20 @@
 """What a rule set says, as frozen tables: rules, response limits, escalation, risk, devices."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
 from pipeline.errors import RuleError
+from pipeline.rules.management import (
+    AlarmPolicy,
+    Approval,
+    Closure,
+    Coupling,
+    Inhibition,
+    Silence,
+)
+from pipeline.rules.signal import Rationale, Select, Signal
 from sensors.levels import Level
 
 _MINUTE_MS = 60_000
@@ -75,6 +84,16 @@ class Rule:
         change: Set for rules about a sudden change.
         sources: Keys of the sources.
         note: For people.
+        select: Which devices it watches.
+        signal: What of their samples it compares.
+        holds_s: Level → seconds the violation must last, instead of or beside `holds`; empty for
+            none.
+        is_latching: Whether its alarms stay latched after they return until somebody resets.
+        asks_resample: Whether a provisional alarm asks its device to sample at alarm rate.
+        is_chain_of: Id of a rule whose standing alarm at the same device or element inhibits this
+            one; empty for none.
+        rationale: Its rationalisation record, None for none.
+        since: Version of the set in which its figures were last changed.
     """
 
     id: str
@@ -94,6 +113,14 @@ class Rule:
     change: Change | None
     sources: tuple[str, ...]
     note: str
+    select: Select = field(default_factory=Select)
+    signal: Signal = field(default_factory=Signal)
+    holds_s: Mapping[Level, float] = field(default_factory=dict)
+    is_latching: bool = False
+    asks_resample: bool = True
+    is_chain_of: str = ""
+    rationale: Rationale | None = None
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +248,14 @@ class RuleSet:
     risk: RiskMethod
     device: DeviceLimits
     forces: tuple[Force, ...]
+    city: str = "national"
+    closure: Closure = field(default_factory=Closure)
+    alarms: AlarmPolicy = field(default_factory=AlarmPolicy)
+    silences: tuple[Silence, ...] = ()
+    inhibitions: tuple[Inhibition, ...] = ()
+    couplings: tuple[Coupling, ...] = ()
+    approval: Mapping[Level, Approval] = field(default_factory=dict)
+    text: str = ""
 
     def rule(self, rule_id: str) -> Rule:
         """Return a rule by its id; RuleError when there is none."""

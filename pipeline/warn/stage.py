@@ -8,21 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import SnapshotError
-from pipeline.messages import Alarm, DeviceHealth, HealthKind, Message, Samples
+from pipeline.messages import (
+    KEPT_FROM_ASSESS,
+    Alarm,
+    DeviceHealth,
+    HealthKind,
+    HotlineReport,
+    Incident,
+    Message,
+    OperatorAct,
+    Samples,
+)
 from pipeline.rules import RuleSet
 from pipeline.stage import pack, unpack
 from pipeline.warn.changes import ChangeRule, ChangeState
 from pipeline.warn.compile import CompiledRule, Signal, Suppression, compile_rules
+from pipeline.warn.coupling.desk import Couplings, CouplingState
 from pipeline.warn.drafts import Drafts
 from pipeline.warn.levels import LevelRule, LevelState
+from pipeline.warn.management.desk import AlarmDesk, DeskState
 from pipeline.warn.residuals import Expectation, Residuals, ResidualState
 from pipeline.warn.shortfalls import NormalState, ShortfallRule
 from pipeline.warn.sums import CounterState, SumRule
 from pipeline.warn.verdicts import Verdict, level_of
+from sensors.city import City
 from sensors.readings import Floats, Quality, ReadingBatch
 from sensors.registry import Registry
 
-_VERSION = 2
+_VERSION = 3
 _NOT_FED = Quality.RANGE | Quality.STUCK | Quality.SKEW | Quality.OUT_OF_ORDER
 _RULES: Mapping[Signal, type[LevelRule] | type[ChangeRule]] = MappingProxyType(
     {Signal.FALL: ChangeRule, Signal.SUM: SumRule, Signal.SHORTFALL: ShortfallRule}
@@ -45,6 +58,8 @@ class WarnState:
     samples: list[Samples]
     health: list[DeviceHealth]
     waiting_ms: int | None
+    desk: DeskState
+    couplings: CouplingState
 
 
 class WarnStage:
@@ -67,6 +82,7 @@ class WarnStage:
         *,
         normal_low: Floats | None = None,
         model: Expectation | None = None,
+        city: City | None = None,
     ) -> None:
         """Compile `rules` over `registry`.
 
@@ -76,6 +92,7 @@ class WarnStage:
             normal_low: Lowest value each device shows in normal operation, from the platform's
                 own model; NaN or None where unknown.
             model: The platform's own network model, for rules on residuals.
+            city: The platform's tables of the city, for models that couple signals.
         """
         self._registry = registry
         self._areas, self._quantities = registry.texts("area"), registry.texts("quantity")
@@ -89,6 +106,8 @@ class WarnStage:
         )
         self._frozen = np.zeros(len(registry), np.uint8)
         self._drafts = Drafts()
+        self._desk = AlarmDesk(registry, rules)
+        self._couplings = Couplings(registry, rules, city)
         self._samples: list[Samples] = []
         self._health: list[DeviceHealth] = []
         self._waiting_ms: int | None = None
@@ -100,6 +119,10 @@ class WarnStage:
                 self._samples.append(message)
             elif isinstance(message, DeviceHealth) and message.kind in _FREEZES:
                 self._health.append(message)
+            elif isinstance(message, HotlineReport):
+                self._couplings.take(message)
+            elif isinstance(message, OperatorAct | Incident):
+                self._desk.take(message)
         if self._waiting_ms is None and (self._samples or self._health):
             self._waiting_ms = now_ms
         return ()
@@ -110,17 +133,20 @@ class WarnStage:
         self._freeze()
         batch = ReadingBatch.concat([samples.batch for samples in self._samples])
         self._samples = []
-        if not len(batch):
-            return ()
-        alarms = sorted(
-            self._judge(batch.by_device_and_time(), now_ms),
-            key=lambda alarm: (alarm.sample_ms, alarm.device, alarm.rule),
-        )
-        return [*alarms, *self._drafts.draft(alarms, now_ms)]
+        batch = self._fed(batch.by_device_and_time())
+        alarms = sorted(self._judge(batch, now_ms), key=_by_sample)
+        coupled = self._couplings.judge(batch, alarms, now_ms)
+        alarms += [one for one in coupled if isinstance(one, Alarm)]
+        handled = self._desk.handle(alarms, now_ms)
+        told = [one for one in handled if isinstance(one, Alarm)]
+        told = [alarm for alarm in told if alarm.held not in KEPT_FROM_ASSESS]
+        findings = [one for one in coupled if not isinstance(one, Alarm)]
+        return [*handled, *findings, *self._drafts.draft(told, now_ms)]
 
     def next_due(self) -> int | None:
-        """Return when something that came waits to be worked on; there are no other timers."""
-        return self._waiting_ms
+        """Return when something that came, or an alarm's handling, waits to be worked on."""
+        due = (self._waiting_ms, self._desk.next_due(), self._couplings.next_due())
+        return min((one for one in due if one is not None), default=None)
 
     def snapshot(self) -> bytes:
         """Return the whole state, with what has come and was not worked on."""
@@ -138,6 +164,8 @@ class WarnStage:
                 self._samples,
                 self._health,
                 self._waiting_ms,
+                self._desk.state,
+                self._couplings.state,
             ),
         )
 
@@ -172,6 +200,7 @@ class WarnStage:
             self._residuals.state = state.residuals
         self._frozen, self._drafts = state.frozen, state.drafts
         self._samples, self._health = state.samples, state.health
+        self._desk.state, self._couplings.state = state.desk, state.couplings
         self._waiting_ms = state.waiting_ms
 
     def _freeze(self) -> None:
@@ -192,13 +221,19 @@ class WarnStage:
             rule.forget(row[row >= 0])
         self._health = []
 
-    def _judge(self, batch: ReadingBatch, now_ms: int) -> Iterator[Alarm]:
-        """Judge a sorted batch: the first sample of each device, then each second, and so on."""
+    def _fed(self, batch: ReadingBatch) -> ReadingBatch:
+        """Return the samples that may feed rules."""
+        if not len(batch):
+            return batch
         is_fed = (batch.quality & _NOT_FED.value) == 0
         if self._frozen.any():
             is_fed &= self._frozen[batch.device] == 0
-        if not is_fed.all():
-            batch = batch.take(is_fed)
+        return batch if is_fed.all() else batch.take(is_fed)
+
+    def _judge(self, batch: ReadingBatch, now_ms: int) -> Iterator[Alarm]:
+        """Judge a fed batch: the first sample of each device, then each second, and so on."""
+        if not len(batch):
+            return
         if self._residuals is not None:
             self._residuals.observe(batch, now_ms)
         device = batch.device.astype(np.intp)
@@ -245,3 +280,7 @@ class WarnStage:
             reason=verdict.reason.value,
             unit=rule.unit,
         )
+
+
+def _by_sample(alarm: Alarm) -> tuple[int, str, str]:
+    return alarm.sample_ms, alarm.device, alarm.rule

@@ -9,7 +9,15 @@ script on which the stage says nothing at all proves nothing and is refused.
 import zlib
 from collections.abc import Callable, Sequence
 
-from pipeline.messages import DeviceHealth, Message, Samples
+from pipeline.messages import (
+    DeviceHealth,
+    HotlineReport,
+    Incident,
+    Message,
+    OperatorAct,
+    RuleText,
+    Samples,
+)
 from pipeline.stage import Stage, pack
 from sensors.field import DeviceStatus
 from sensors.readings import Frame, ReadingBatch
@@ -106,8 +114,10 @@ def split_by_area(registry: Registry) -> Split:
         if isinstance(message, DeviceStatus):
             number = registry.number.get(message.device)
             return [(partition_of(areas[number], count) if number is not None else 0, message)]
-        if isinstance(message, DeviceHealth):
+        if isinstance(message, DeviceHealth | HotlineReport | Incident):
             return [(partition_of(message.area, count), message)]
+        if isinstance(message, OperatorAct | RuleText):
+            return [(partition, message) for partition in range(count)]
         if isinstance(message, Samples):
             return _split_samples(message, count, areas)
         raise TypeError(f"{type(message).__name__} is not keyed by area")

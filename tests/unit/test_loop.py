@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from pipeline.loop import LOOP, STAGES, Step
-from pipeline.messages import CitizenTold, Message
+from pipeline.messages import CitizenTold, Message, RulesChanged
 from sensors.field import WorkOrder
 from sensors.ground_truth import TrueIncident
 from sensors.readings import Frame
@@ -35,7 +35,7 @@ def test_no_stage_takes_a_type_that_holds_ground_truth_in_general() -> None:
 @pytest.mark.parametrize("kind", get_args(Message))
 def test_every_message_is_taken_by_a_stage_or_leaves_the_platform(kind: type) -> None:
     takers = [step.name for step in LOOP if kind in types_of(step)]
-    assert takers or kind in (WorkOrder, CitizenTold), f"nobody takes {kind.__name__}"
+    assert takers or kind in (WorkOrder, CitizenTold, RulesChanged), f"nobody takes {kind.__name__}"
 
 
 def test_early_stages_are_keyed_by_area_and_late_ones_by_incident() -> None:

@@ -1,0 +1,1 @@
+"""Coupling models: warnings from several variables at once."""

@@ -1,0 +1,1 @@
+"""Window functions: what a rule works out of a device's samples before it is compared."""

@@ -1,0 +1,1 @@
+"""Alarm management: ISA-18.2 standings, shelving, silences, floods, chatter."""
