@@ -1,0 +1,1 @@
+"""The same three rules in other tools, for ratios from one run."""
