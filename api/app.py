@@ -17,6 +17,7 @@ from api.routes import control, devices, documentation, events, loop, reports, s
 from api.routes import runs as runs_routes
 from api.schemas.problem import Problem
 from pipeline.loop import LOOP
+from pipeline.rules import RuleSet
 
 _ABOUT = """Runs a synthetic city and the platform that watches it: start a run, let something
 happen in its network, follow what the seven stages make of it, read the report.
@@ -66,6 +67,7 @@ def make_app(
     cities: Path = Path("cities"),
     most_live: int = MOST_LIVE,
     most_bytes: int = MOST_BYTES,
+    rules: RuleSet | None = None,
 ) -> FastAPI:
     """Build the interface.
 
@@ -77,8 +79,16 @@ def make_app(
         cities: Folder of cities that runs may name.
         most_live: Runs that may be live at once.
         most_bytes: Largest request body.
+        rules: Rule set of the runs; None for the default. A run may be given another while it goes.
     """
-    desk = RunDesk(runs, cities=cities, broker=broker, nats_server=nats_server, most_live=most_live)
+    desk = RunDesk(
+        runs,
+        cities=cities,
+        broker=broker,
+        nats_server=nats_server,
+        rules=rules,
+        most_live=most_live,
+    )
 
     @asynccontextmanager
     async def close_runs(_: FastAPI) -> AsyncIterator[None]:

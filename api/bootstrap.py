@@ -7,12 +7,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from api.city_hazards import build_hazards, has_hotline
+from api.drain_constants import drain_constants
 from api.drain_normals import normal_low
 from api.network_model import ModelErrors, WaterNetworkModel
 from api.plan import RunPlan
+from api.replaying.heartbeats import KeepingRecorder, KeepingWire
+from api.warning_models import outside_models
 from pipeline.adapters.inbox import InboxJournal
 from pipeline.adapters.sql_store import SqlStore, sqlite_url
+from pipeline.assess.point_policy import PointPolicy, default_point_policy
 from pipeline.assess.policy import AssessPolicy
 from pipeline.assess.stage import AssessStage
 from pipeline.dispatch.plans import default_plans
@@ -69,17 +75,18 @@ def build_world(
     """
     scenario, registry, seed = plan.scenario, plan.registry, plan.seed
     fleet = Fleet(registry, seed, faults=plan.faults)
-    wire = WorldWire(
-        transport,
-        plan.city.id,
-        codec or codec_named(scenario.codec, registry),
-        fleet.gateway_topics,
-        dict(zip(registry.ids, registry.texts("gateway"), strict=True)),
-        wants_ack=wants_ack,
-    )
     with ExitStack() as undo:
-        recorder = recorder or Recorder(out)
+        recorder = recorder or KeepingRecorder(out)
         undo.callback(recorder.close)
+        wire = KeepingWire(
+            transport,
+            plan.city.id,
+            codec or codec_named(scenario.codec, registry),
+            fleet.gateway_topics,
+            dict(zip(registry.ids, registry.texts("gateway"), strict=True)),
+            wants_ack=wants_ack,
+            keep=recorder.keep if isinstance(recorder, KeepingRecorder) else None,
+        )
         elements = Elements(plan.city)
         hazards = build_hazards(plan, elements, undo)
         world = World(
@@ -155,12 +162,28 @@ def build_stages(plan: RunPlan, rules: RuleSet) -> Mapping[str, Stage]:
             ),
             model=model,
             city=city,
+            constants=drain_constants(city, registry),
+            utc_offset_ms=scenario.utc_offset_ms,
+            models=outside_models(rules),
         ),
-        "assess": AssessStage(registry, city, model, policy),
+        "assess": AssessStage(
+            registry,
+            city,
+            model,
+            policy,
+            point_policy(rules),
+            approval=rules.approval,
+            response=rules.response,
+        ),
         "dispatch": DispatchStage(city, default_plans(), rules.response),
         "supervise": SuperviseStage(rules.response, rules.escalation),
-        "evaluate": EvaluateStage(city),
-        "report": ReportStage(city, rules.response),
+        "evaluate": EvaluateStage(city, alarm_policy=rules.alarms),
+        "report": ReportStage(
+            city,
+            rules.response,
+            utc_offset_min=scenario.utc_offset_ms // 60_000,
+            rules=rules.rules,
+        ),
     }
 
 
@@ -198,6 +221,17 @@ def assess_policy(rules: RuleSet, *, issue_before_assess: bool = False) -> Asses
         ),
         risk_bounds=(bands[Level.YELLOW][0], bands[Level.ORANGE][0], bands[Level.RED][0]),
     )
+
+
+def point_policy(rules: RuleSet) -> PointPolicy:
+    """Return the limits for hazards at points with the rule set's depths of closure."""
+    policy, closure = default_point_policy(), rules.closure
+    limits = msgspec.structs.replace(
+        policy.limits,
+        closure_underpass_cm=closure.underpass_cm,
+        closure_road_cm=closure.road_cm,
+    )
+    return msgspec.structs.replace(policy, limits=limits)
 
 
 def _households_from(risk: RiskMethod, consequence: int) -> float:

@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from api.commands import broker, city, doctor, run, scenarios, serve, split
+from api.commands import (
+    bench,
+    broker,
+    city,
+    doctor,
+    importing,
+    replay,
+    rules,
+    run,
+    scenarios,
+    serve,
+    split,
+)
 from api.commands.errors import run_guarded
 from api.commands.stopping import interrupt_on_sigterm
 
@@ -13,10 +25,14 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="""Tocsin simulates a city's water network and the platform that watches it.
+    help="""Tocsin simulates a city and the platform that watches its water, gas, floods and fire.
 
 **Start here:** `tocsin demo` runs a burst day you can follow, and `tocsin scenarios list` shows
 what else can be run with `tocsin run`.
+
+Rules: `tocsin rules` checks, tests and tunes them, over recordings too. Real devices:
+`tocsin import` turns their series into a recording, `tocsin replay` runs the
+platform over it.
 
 The two halves also run alone: `tocsin simulate` is the world, `tocsin pipeline` the platform,
 and `tocsin broker` the message broker between them.
@@ -31,8 +47,12 @@ app.command("demo")(run.demo)
 app.command("simulate")(split.simulate)
 app.command("pipeline")(split.pipeline)
 app.command("broker")(broker.broker)
+app.command("replay")(replay.replay)
+app.command("import")(importing.import_)
 app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
+app.add_typer(rules.app, name="rules")
+app.add_typer(bench.app, name="bench")
 app.add_typer(city.app, name="city")
 app.add_typer(scenarios.app, name="scenarios")
 

@@ -18,7 +18,9 @@ from api.run_status import RunAbout, RunState, RunStatus
 from api.session import RunSession
 from api.tail import ReadingTail, recorded_readings
 from pipeline.ports import LogEntry
-from pipeline.runners.embedded import ReadingCounts
+from pipeline.rules import RuleSet, default_rules
+from pipeline.runners.embedded import EmbeddedRunner, ReadingCounts
+from pipeline.runners.told import FromOperator
 from sensors.city import City
 from sensors.readings import ReadingBatch
 from sensors.registry import Registry
@@ -37,6 +39,7 @@ class RunSetup:
         pace: `max` or a factor, as `pace_of` takes it.
         broker: Broker URL for the transport `mqtt`; None for the embedded one.
         is_started: Whether it starts by itself, or waits for the command.
+        rules: Rule set; None for the one that is used when none is named.
     """
 
     pace: str = "max"
@@ -44,6 +47,7 @@ class RunSetup:
     broker: str | None = None
     nats_server: Path | None = None
     is_started: bool = True
+    rules: RuleSet | None = None
 
 
 class RunController:
@@ -71,8 +75,14 @@ class RunController:
         self._lock = threading.Lock()
         self._handover: Handover[RunDriver] = Handover(self._over)
         self._driver: RunDriver | None = None
+        self._platform: EmbeddedRunner
         self._thread = threading.Thread(target=self._main, name=f"run-{run_id}", daemon=True)
         self._thread.start()
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rules the run begins with; it may have been given others since."""
+        return self._setup.rules or default_rules()
 
     def status(self) -> RunStatus:
         """Return how the run stands, as of its last tick or command."""
@@ -130,6 +140,14 @@ class RunController:
         """
         return self._handover.do(lambda driver: driver.inject(make))
 
+    def tell(self, message: FromOperator) -> None:
+        """Tell the platform what an operator does; its next tick works on it.
+
+        Raises:
+            ProblemError: 409, the run is over.
+        """
+        self._handover.do(lambda _: self._platform.tell(message))
+
     def close(self) -> None:
         """End the run if it is not over, and wait for its thread."""
         try:
@@ -155,6 +173,7 @@ class RunController:
         try:
             with self._open() as session:
                 session.watch_frames(self._tail.add)
+                self._platform = session.platform
                 self._drive(RunDriver(self.id, session, self._status, self._publish))
         except Exception as error:  # a run that fails must not take the server along
             _LOG.exception("run %s failed", self.id)
@@ -172,6 +191,7 @@ class RunController:
             pace=pace_of(self._setup.pace),
             nats_server=self._setup.nats_server,
             listener=self._note,
+            rules=self._setup.rules,
         )
 
     def _drive(self, driver: RunDriver) -> None:

@@ -12,6 +12,7 @@ from api.controller import RunController, RunSetup
 from api.plan import RunPlan
 from api.problems import ProblemError
 from api.run_status import Run
+from pipeline.rules import RuleSet
 
 MOST_LIVE = 4
 """Runs that may be live at once: each has a thread, two hydraulic engines and a database."""
@@ -28,12 +29,14 @@ class RunDesk:
         runs: Folder of recordings, one folder a run.
         cities: Folder of cities, one folder a city.
         broker: Broker for runs over `mqtt`; None starts the embedded one for each run.
+        rules: Rule set of the runs it makes; None for the default.
     """
 
     runs: Path
     cities: Path = Path("cities")
     broker: str | None = None
     nats_server: Path | None = None
+    rules: RuleSet | None = None
     most_live: int = MOST_LIVE
     _driven: dict[str, RunController] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -1,26 +1,28 @@
 """Metrics for Prometheus, gathered from the runs when they are asked for."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from api.alarm_view import Ledger
 from api.casebook import newest_by_subject
 from api.controller import RunController
 from api.desk import RunDesk
 from api.results import stages_passed
 from api.run_status import RunState
+from pipeline.messages import AlarmStanding
 
 _RUN = ["run"]
 
 
 class RunCollector(Collector):
-    """Reads every run this server drives; counts nothing itself, so nothing can drift apart."""
+    """Reads every run this server drives; counts only what it reads in the logs."""
 
     def __init__(self, desk: RunDesk) -> None:
-        self._desk = desk
+        self._desk, self._ledgers = desk, dict[str, Ledger]()
 
     def collect(self) -> Iterable[Metric]:
         """Return all metrics as of now."""
@@ -29,6 +31,13 @@ class RunCollector(Collector):
         yield from _readings(runs)
         yield from _progress(runs)
         yield from _cases(runs)
+        yield from _alarms({run.id: self._ledger(run) for run in runs})
+
+    def _ledger(self, run: RunController) -> Ledger:
+        """Return a run's alarm management, read on from where it was read last."""
+        ledger = self._ledgers.setdefault(run.id, Ledger(run.about.start_ms))
+        ledger.add(run.entries(ledger.read - 1))
+        return ledger
 
 
 def registry_of(desk: RunDesk) -> CollectorRegistry:
@@ -104,3 +113,26 @@ def _cases(runs: Iterable[RunController]) -> Iterable[Metric]:
         for stage, count in stages_passed(entries).items():
             passed.add_metric([run.id, stage], count)
     return (events, incidents, passed)
+
+
+def _alarms(ledgers: Mapping[str, Ledger]) -> Iterable[Metric]:
+    standing = GaugeMetricFamily(
+        "tocsin_alarms",
+        "Alarms that stand before operators (ISA-18.2).",
+        labels=["run", "standing"],
+    )
+    announced = CounterMetricFamily(
+        "tocsin_alarms_announced", "Alarms put before operators.", labels=_RUN
+    )
+    held = CounterMetricFamily(
+        "tocsin_alarms_held", "Alarms held back when they came, by reason.", labels=["run", "why"]
+    )
+    for run, ledger in ledgers.items():
+        stands = Counter(ledger.standing.values())
+        for place in AlarmStanding:
+            if place is not AlarmStanding.NORMAL:
+                standing.add_metric([run, place.value], stands[place])
+        announced.add_metric([run], ledger.book.announced)
+        for why, count in sorted(ledger.book.held.items()):
+            held.add_metric([run, why], count)
+    return (standing, announced, held)

@@ -120,6 +120,7 @@ def result_of(facts: RunFacts, entries: Sequence[LogEntry]) -> RunResult:
         "frames": _frames(world.totals, facts.frames),
         "incidents": _incidents(world, entries),
         "evaluation": _evaluation(entries),
+        "alarm_load": _alarm_load(entries),
         "stages": stages_passed(entries),
         "pace": {
             "asked": facts.asked_pace,
@@ -186,6 +187,7 @@ def platform_result(plan: RunPlan, runner: EmbeddedRunner, out: Path) -> dict[st
             "rejected": counts.rejected,
         },
         "evaluation": _evaluation(entries),
+        "alarm_load": _alarm_load(entries),
         "stages": stages_passed(entries),
         "out": str(out),
     }
@@ -196,11 +198,12 @@ def platform_result(plan: RunPlan, runner: EmbeddedRunner, out: Path) -> dict[st
 def write_result(
     out: Path, summary: Mapping[str, Any], entries: Sequence[LogEntry], hashes: Mapping[str, str]
 ) -> Path | None:
-    """Write `events.jsonl`, `manifest.json` and `reports/`; return the run's summary report."""
+    """Write events, manifest, CAP messages and reports; return the run's summary report."""
     with (out / "events.jsonl").open("w", encoding="utf-8") as lines:
         for line in as_lines(entries):
             lines.write(line + "\n")
     _write_manifest(out, summary, hashes)
+    write_caps(out / "cap", entries)
     return write_reports(out / "reports", entries)
 
 
@@ -223,6 +226,19 @@ def write_reports(folder: Path, entries: Sequence[LogEntry]) -> Path | None:
         if entry.data["kind"] == BulletinKind.SUMMARY.value:
             summary = file
     return summary
+
+
+def write_caps(folder: Path, entries: Sequence[LogEntry]) -> int:
+    """Write the CAP message of every warning notice as XML; return how many there are."""
+    messages = {
+        entry.data["id"]: entry.data["cap"]
+        for entry in entries
+        if entry.kind == "Bulletin" and entry.data.get("cap")
+    }
+    for name, xml in messages.items():
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.xml").write_text(xml, encoding="utf-8")
+    return len(messages)
 
 
 def recording_hash(scenario: str, seed: int, hashes: Mapping[str, str], events: str) -> str:
@@ -292,6 +308,24 @@ def _evaluation(entries: Sequence[LogEntry]) -> dict[str, Any]:
         "alarms",
     )
     return {name: None if last is None else last.get(name) for name in names}
+
+
+_LOAD = (
+    "operators",
+    "activations",
+    "announced",
+    "announced_per_hour",
+    "per_operator_10_min_mean",
+    "per_operator_10_min_max",
+    "flood_share",
+)
+"""The figures of alarm management a summary shows; all of them are in the log and the report."""
+
+
+def _alarm_load(entries: Sequence[LogEntry]) -> dict[str, Any]:
+    last = _last(entries, "RunEvaluation") or {}
+    figures = last.get("alarms_kpi", {})
+    return {name: figures.get(name) for name in _LOAD}
 
 
 def _last(entries: Sequence[LogEntry], kind: str) -> dict[str, Any] | None:

@@ -3,14 +3,16 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from api.bootstrap import build_platform, build_world, client_id
 from api.plan import RunPlan, write_plan
 from api.results import RunFacts, RunResult, result_of
+from api.rule_choice import RuleWatch, keep_rules, note_rules
 from pipeline.adapters.sql_store import SqlStore, sqlite_url
 from pipeline.ports import LogEntry
+from pipeline.rules import RuleSet, default_rules
 from sensors.errors import TransportError
 from sensors.field import ClockTick
 from sensors.readings import Frame
@@ -77,8 +79,13 @@ class RunSession:
         nats_server: Path | None = None,
         listener: Callable[[Sequence[LogEntry]], None] | None = None,
         sleep: Callable[[float], object] = time.sleep,
+        rules: RuleSet | None = None,
+        watch: RuleWatch | None = None,
     ) -> None:
         """Open the wire, build both halves and let the platform report for duty.
+
+        `rules` None takes those that come with the program; a `watch` is asked once a tick
+        whether its file has changed, and then tells the platform.
 
         Raises:
             FileExistsError: `out` holds a run already, or is no folder.
@@ -88,18 +95,25 @@ class RunSession:
         self.plan, self.out, self.pace = plan, out, pace or MaxPace()
         self._stack, self._sleep = ExitStack(), sleep
         self._store_url = store_url or sqlite_url(out / "loop.sqlite")
+        self.rules, self._watch = rules or default_rules(), watch
         refuse_used_folder(out)
         try:
             wires = open_wires(self._stack, plan, out, transport, broker, nats_server)
             self.wire_name, self.transport = wires.name, transport
             write_plan(out, plan)
+            keep_rules(out, self.rules)
             parts = build_world(plan, wires.world, out)
             self.world, self._wire, self._recorder = parts.world, parts.wire, parts.recorder
             self._hashes: dict[str, str] | None = None
             self._stack.callback(self._close_recording)
             self._stack.callback(self.world.close)
             self.platform = build_platform(
-                plan, wires.platform, out, store_url=store_url, listener=listener
+                plan,
+                wires.platform,
+                out,
+                rules=self.rules,
+                store_url=store_url,
+                listener=listener,
             )
             self._stack.callback(self.platform.close)
             self.platform.start()
@@ -130,6 +144,8 @@ class RunSession:
         """Do one tick on both sides; waits first as the pace says."""
         hold(self.pace, self.world.now_ms, time.monotonic, self._sleep)
         self.worst_lag_s = max(self.worst_lag_s, self.pace.lag_s())
+        if self._watch is not None:
+            self._watch.look(self.world.now_ms, self.platform)
         self.world.take_orders(self._wire.take_orders())
         tick = self.world.advance()
         self._wait_for_ack(tick.tick)
@@ -167,9 +183,10 @@ class RunSession:
         )
         store = SqlStore(self._store_url)
         try:
-            return result_of(facts, store.entries())
+            result = result_of(facts, store.entries())
         finally:
             store.close()
+        return replace(result, summary=note_rules(self.out, result.summary, self.rules))
 
     def close(self) -> None:
         """Close everything; what was recorded is kept. Closing twice is fine."""

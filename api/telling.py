@@ -33,8 +33,8 @@ def tell(entry: LogEntry) -> str | None:
 
 
 def _alarm(data: _Data) -> str | None:
-    if data["state"] not in ("raised", "cleared"):
-        return None
+    if data["state"] not in ("raised", "cleared") or data.get("held"):
+        return None  # what is held, operators are not told
     value = "" if data["value"] is None else f" {data['value']:.3g} {data['unit']}".rstrip()
     what = f"{data['device']} {data['quantity']}{value}"
     return f"alarm {data['state']}: {what}, level {level_text(data['level'])} ({data['rule']})"
@@ -98,6 +98,31 @@ def _case(data: _Data) -> str:
     return f"{', '.join(parts)} ({data['reason']}) {data['incident']}"
 
 
+def _flood(data: _Data) -> str:
+    if not data["is_on"]:
+        return f"alarm flood is over: {data['group']} ({data['reason']})"
+    many = _count(data["alarms"], "alarm")
+    return f"alarm flood: {many} in {data['group']}, first {data['first']} ({data['reason']})"
+
+
+def _rule_text(data: _Data) -> str:
+    return f"rule file {data['source']} came from {data['by']}"
+
+
+def _rules(data: _Data) -> str:
+    if not data["is_taken"]:
+        return f"rules refused, {data['version']} stays in force: {data['reason']}"
+    parts = [f"{len(data[kind])} {kind}" for kind in ("added", "removed", "changed") if data[kind]]
+    what = ", ".join(parts) or "no rule differs"
+    return f"rules {data['version']} of {data['source']} in force: {what} ({data['reason']})"
+
+
+def _act(data: _Data) -> str:
+    target = data["target"] or ", ".join(f"{key}={one}" for key, one in data["matchers"].items())
+    why = f": {data['why']}" if data["why"] else ""
+    return f"{data['by']}: {data['kind'].replace('_', ' ')} {target}{why}"
+
+
 def _run(data: _Data) -> str:
     return (
         f"run over: {data['found']} of {_count(data['true'], 'incident')} found, "
@@ -115,6 +140,10 @@ def _count(number: int, noun: str) -> str:
 
 _TELLERS: dict[str, Callable[[_Data], str | None]] = {
     "Alarm": _alarm,
+    "AlarmFlood": _flood,
+    "OperatorAct": _act,
+    "RuleText": _rule_text,
+    "RulesChanged": _rules,
     "DeviceHealth": _health,
     "DeviceHealthGroup": _health_of_many,
     "WarningNotice": _warning,

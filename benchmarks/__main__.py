@@ -9,7 +9,14 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bench_epanet, bench_fleet, bench_inprocess, bench_wire
+from benchmarks import (
+    bench_epanet,
+    bench_fleet,
+    bench_inprocess,
+    bench_rule_tests,
+    bench_rules,
+    bench_wire,
+)
 from benchmarks.figures import Figure
 
 
@@ -29,6 +36,8 @@ BENCHMARKS: dict[str, Callable[[], Figure | list[Figure]]] = {
     "epanet": bench_epanet.run,
     "epanet60": lambda: bench_epanet.run(60, 1),
     "fleet": bench_fleet.sizes,
+    "rules": bench_rules.run,
+    "rule_tests": bench_rule_tests.run,
 }
 
 

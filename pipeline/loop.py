@@ -89,7 +89,9 @@ LOOP: tuple[Step, ...] = (
     Step(
         "report",
         "通报",
-        Incident
+        Alarm
+        | ModelFinding
+        | Incident
         | WarningNotice
         | Dispatch
         | Feedback

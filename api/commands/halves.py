@@ -15,13 +15,14 @@ from rich.console import Console
 from api.bootstrap import WorldParts, build_platform, build_world, client_id
 from api.commands.checks import check_broker_url, check_folder, checked_pace
 from api.commands.errors import FAILED, INTERRUPTED, WrongUseError, say
-from api.commands.hosting import planned
+from api.commands.hosting import planned, watch_of
 from api.commands.live import LineView, QuietView
 from api.commands.silence import NoCodec, NoRecorder, NoTransport
 from api.commands.stopping import Stop, stop_on_signals
 from api.library import find_scenario
 from api.plan import RunPlan, write_plan
 from api.results import has_ended, platform_result, world_result
+from api.rule_choice import RuleWatch, chosen_rules, keep_rules, note_rules
 from api.session import refuse_used_folder
 from api.settings import Settings
 from pipeline.runners.embedded import EmbeddedRunner
@@ -120,8 +121,16 @@ def run_world_alone(half: Half, pace: str | None, *, records: bool) -> int:
     return _end(summary, "", is_json=half.is_json)
 
 
-def run_platform(half: Half) -> int:
-    """Run the platform until the world's last tick, or until somebody stops it."""
+def run_platform(half: Half, rules: str | None = None, *, watches_rules: bool = False) -> int:
+    """Run the platform until the world's last tick, or until somebody stops it.
+
+    Args:
+        half: What is asked for.
+        rules: Rule set instead of the default: a shipped set's name, or a file.
+        watches_rules: Whether that file is read again when it changes.
+    """
+    chosen = chosen_rules(rules)
+    watch = watch_of(rules) if watches_rules else None
     plan = half.planned()
     folder = half.out or Settings().runs / f"platform-{plan.scenario.name}"
     check_folder("--out", folder)
@@ -133,17 +142,23 @@ def run_platform(half: Half) -> int:
         transport = MqttTransport(half.broker, client_id(plan, "platform", folder))
         stack.callback(transport.close)
         write_plan(folder, plan)
+        keep_rules(folder, chosen)
         runner = build_platform(
-            plan, transport, folder, store_url=Settings().store, listener=view.entries
+            plan,
+            transport,
+            folder,
+            rules=chosen,
+            store_url=Settings().store,
+            listener=view.entries,
         )
         stack.callback(runner.close)
         try:
             with suppress(KeyboardInterrupt):
-                _serve(runner, stop, console)
+                _serve(runner, stop, console, watch)
                 transport.flush(10.0)
         except TransportError as error:
             failure = str(error)
-        summary = platform_result(plan, runner, folder)
+        summary = note_rules(folder, platform_result(plan, runner, folder), chosen)
     return _end(summary, failure, is_json=half.is_json)
 
 
@@ -172,7 +187,7 @@ def _wait(wire: WorldWire, tick: int, stop: Stop) -> bool:
     return True
 
 
-def _serve(runner: EmbeddedRunner, stop: Stop, console: Console) -> None:
+def _serve(runner: EmbeddedRunner, stop: Stop, console: Console, watch: RuleWatch | None) -> None:
     """Work until the last tick; remind the world now and then where we are."""
     runner.start()
     gc.freeze()  # tables and models live as long as this process: never walk over them again
@@ -182,6 +197,8 @@ def _serve(runner: EmbeddedRunner, stop: Stop, console: Console) -> None:
         return
     reminded_s = time.monotonic()
     while not (runner.is_over or stop.is_asked):
+        if watch is not None:
+            watch.look(runner.now_ms, runner)
         if runner.pump(0.05):
             reminded_s = time.monotonic()
         elif time.monotonic() - reminded_s > _REMIND_S:

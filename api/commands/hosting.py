@@ -14,16 +14,16 @@ from rich.text import Text
 from api.cities import city_size
 from api.commands.checks import check_broker_url, checked_pace
 from api.commands.errors import FAILED, INTERRUPTED, say
-from api.commands.live import view_for
+from api.commands.live import QuietView, TableView, view_for
 from api.commands.stopping import Stop, stop_on_signals
 from api.library import ScenarioFile, find_scenario
 from api.plan import RunPlan, plan_run
 from api.results import RunResult
+from api.rule_choice import RuleWatch, chosen_rules, watched_file
 from api.session import RunSession, refuse_used_folder
 from api.settings import Settings
 from api.telling import city_time
 from sensors.errors import TransportError
-from simulator.clock import MaxPace, RatePace
 
 _SCORES = (
     ("POD", "pod", ""),
@@ -56,9 +56,13 @@ def host_run(
     seed: int | None = None,
     city: str | None = None,
     profile: str | None = None,
+    rules: str | None = None,
+    watches_rules: bool = False,
     name: str = "",
 ) -> int:
     """Run a scenario to its end, or until somebody stops it, and return the exit code."""
+    chosen = chosen_rules(rules)
+    watch = watch_of(rules) if watches_rules else None
     file = find_scenario(scenario)
     strategy = checked_pace(pace or file.scenario.pace)
     check_broker_url(wire.broker)
@@ -66,8 +70,23 @@ def host_run(
     refuse_used_folder(folder)
     plan = planned(file, seed=seed, city=city, profile=profile)
     console = Console(stderr=is_json)
+    view = view_for(plan, console, is_json=is_json)
     with stop_on_signals() as stop:
-        result, failure = _carry_out(plan, folder, strategy, wire, console, stop, is_json=is_json)
+        settings = Settings()
+        session = RunSession(
+            plan,
+            folder,
+            transport=wire.transport,
+            broker=wire.broker,
+            pace=strategy,
+            nats_server=settings.nats_server,
+            store_url=settings.store,
+            listener=view.entries,
+            sleep=stop.wait,
+            rules=chosen,
+            watch=watch,
+        )
+        result, failure = _carry_out(session, view, stop)
     if is_json:
         sys.stdout.write(result.to_json() + "\n")
     else:
@@ -103,30 +122,17 @@ def planned(
     )
 
 
+def watch_of(rules: str | None) -> RuleWatch:
+    """Return what looks after the file of `--rules`; RuleError when it is no file."""
+    return RuleWatch(watched_file(rules), lambda text: say(text, 0))
+
+
 def _carry_out(
-    plan: RunPlan,
-    folder: Path,
-    pace: MaxPace | RatePace,
-    wire: Wire,
-    console: Console,
-    stop: Stop,
-    *,
-    is_json: bool,
+    session: RunSession, view: QuietView | TableView, stop: Stop
 ) -> tuple[RunResult, str]:
     """Return what a run came to, and why it failed (empty when it did not)."""
-    view, failure = view_for(plan, console, is_json=is_json), ""
-    settings = Settings()
-    with RunSession(
-        plan,
-        folder,
-        transport=wire.transport,
-        broker=wire.broker,
-        pace=pace,
-        nats_server=settings.nats_server,
-        store_url=settings.store,
-        listener=view.entries,
-        sleep=stop.wait,
-    ) as session:
+    failure = ""
+    with session:
         try:
             with view, suppress(KeyboardInterrupt):
                 while not (session.is_over or stop.is_asked):

@@ -21,7 +21,7 @@ from pipeline.ports import LogEntry
 
 _CASE_ID = re.compile(r"\bI-([\w-]+?)-(\d{12,14})")
 _STORY = ("Dispatch", "Feedback", "Closure", "CaseEvaluation", "RunEvaluation", "Bulletin")
-_OUTSIDE = ("issued", "updated")
+_TOLD_WARNINGS = ("awaiting_approval", "issued", "updated", "upgraded", "downgraded")
 _MINOR_FEEDBACK = ("accepted", "departed", "done")
 
 
@@ -51,7 +51,7 @@ class LineView(QuietView):
     def entries(self, entries: Sequence[LogEntry]) -> None:
         """Print what happened."""
         for entry in entries:
-            text = tell(entry)
+            text = None if _is_notice(entry) else tell(entry)
             if text is not None:
                 self._print(entry.time_ms, entry.stage, text)
 
@@ -119,7 +119,7 @@ class TableView:
                     self._doubtful |= marked
                 else:
                     self._doubtful -= marked
-            text = tell(entry)
+            text = None if _is_notice(entry) else tell(entry)
             if text is None:
                 continue
             line = f"{self._clock(entry.time_ms)} {self._brief(text)}"
@@ -150,7 +150,7 @@ class TableView:
         if entry.kind == "Slip":
             return entry.subject in self._confirmed
         if entry.kind == "WarningNotice":
-            return entry.data["status"] in _OUTSIDE
+            return entry.data["status"] in _TOLD_WARNINGS
         is_minor = entry.kind == "Feedback" and entry.data["kind"] in _MINOR_FEEDBACK
         return entry.kind in _STORY and not is_minor
 
@@ -190,6 +190,11 @@ class TableView:
         doubtful = len({device for device, _ in self._doubtful})
         newest = f", newest: {self._last['monitor']}" if self._last["monitor"] else ""
         return f"{len(self._plan.registry)} devices, {doubtful} doubtful{newest}"
+
+
+def _is_notice(entry: LogEntry) -> bool:
+    """Return whether an entry is a warning's notice: the warning itself is told already."""
+    return entry.kind == "Bulletin" and entry.data["kind"] == "notice"
 
 
 def view_for(plan: RunPlan, console: Console, *, is_json: bool) -> QuietView | TableView:

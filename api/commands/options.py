@@ -32,6 +32,20 @@ ProfileOption = Annotated[
         "a .yaml file. Default: as filed."
     ),
 ]
+RulesOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Rule set: national, beijing, hebei, shanghai, handan, or a .yaml file "
+        "(`tocsin rules --help`). Default: national.",
+    ),
+]
+WatchRulesOption = Annotated[
+    bool,
+    typer.Option(
+        help="Read the file of --rules again whenever it changes; no state is lost, and a wrong "
+        "file is refused whole while the rules in use stay."
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")
 ]

@@ -10,8 +10,10 @@ from api.commands.options import (
     OutOption,
     PaceOption,
     ProfileOption,
+    RulesOption,
     ScenarioArg,
     SeedOption,
+    WatchRulesOption,
 )
 
 
@@ -36,6 +38,8 @@ def run(
     out: OutOption = None,
     city: CityOption = None,
     profile: ProfileOption = None,
+    rules: RulesOption = None,
+    watch_rules: WatchRulesOption = False,
     is_json: JsonOption = False,
 ) -> int:
     """Run a scenario: world and platform face each other until its end.
@@ -52,6 +56,8 @@ def run(
         tocsin run water-burst --city cities/net3 --seed 7 --json
 
         tocsin run quiet-day --city city --profile shenyang
+
+        tocsin run storm-red --rules beijing
     """
     from api.commands.hosting import Wire, host_run
 
@@ -64,6 +70,8 @@ def run(
         out=out,
         city=city,
         profile=profile,
+        rules=rules,
+        watches_rules=watch_rules,
         is_json=is_json,
     )
 

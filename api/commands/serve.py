@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from api.commands.options import RulesOption
+
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _PATIENCE_S = 8
 """How long requests and event streams may take to end when the server is stopped."""
@@ -19,6 +21,7 @@ def serve(
     runs: Annotated[
         Path | None, typer.Option(help="Folder of recordings. Default: ./runs.")
     ] = None,
+    rules: RulesOption = None,
 ) -> int:
     """Serve runs over REST: start, watch, inject, read reports. Documentation at /docs.
 
@@ -28,9 +31,12 @@ def serve(
     For example:
 
         tocsin serve --port 8000
+
+        tocsin serve --rules beijing
     """
     from api.commands.checks import check_folder, check_port_is_free
     from api.commands.errors import WrongUseError
+    from api.rule_choice import chosen_rules
     from api.settings import Settings
 
     settings = Settings()
@@ -38,6 +44,7 @@ def serve(
         raise WrongUseError(
             f"--host {host} is not loopback: set TOCSIN_API_TOKEN to a secret first"
         )
+    chosen = chosen_rules(rules)
     folder = runs or settings.runs
     check_folder("--runs", folder)
     check_port_is_free(host, port)
@@ -51,6 +58,7 @@ def serve(
         token=settings.api_token,
         broker=settings.broker,
         nats_server=settings.nats_server,
+        rules=chosen,
     )
     shown = f"[{host}]" if ":" in host else host
     typer.echo(f"http://{shown}:{port}/docs  (runs in {folder}; Ctrl-C ends it)", err=True)

@@ -10,8 +10,10 @@ from api.commands.options import (
     OutOption,
     PaceOption,
     ProfileOption,
+    RulesOption,
     ScenarioArg,
     SeedOption,
+    WatchRulesOption,
 )
 
 RequiredBroker = Annotated[
@@ -89,6 +91,8 @@ def pipeline(
     out: OutOption = None,
     city: CityOption = None,
     profile: ProfileOption = None,
+    rules: RulesOption = None,
+    watch_rules: WatchRulesOption = False,
     is_json: JsonOption = False,
 ) -> int:
     """Run the platform alone on a broker, until the world's last tick.
@@ -104,4 +108,4 @@ def pipeline(
     from api.commands.halves import Half, run_platform
 
     half = Half(scenario, broker, seed=seed, out=out, city=city, is_json=is_json, profile=profile)
-    return run_platform(half)
+    return run_platform(half, rules, watches_rules=watch_rules)

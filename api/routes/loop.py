@@ -1,4 +1,4 @@
-"""What the platform made of the readings: alarms, incidents, orders, evaluation."""
+"""What the platform made of the readings: alarms, warnings, incidents, orders, evaluation."""
 
 from typing import Annotated
 
@@ -7,29 +7,17 @@ from fastapi import APIRouter, Query
 from api.casebook import newest_by_subject, of_kind, orders, story
 from api.problems import ProblemError
 from api.results import stages_passed
+from api.routes import alarms, rules, warnings
 from api.routes.dependencies import AnyRun, PageAsked
-from api.schemas.alarm import AlarmInfo, AlarmList
 from api.schemas.evaluation import CaseScores, Evaluation, RunScores
 from api.schemas.event import EventInfo
 from api.schemas.incident import IncidentInfo, IncidentList, IncidentStory
 from api.schemas.order import OrderInfo, OrderList
-from pipeline.messages import AlarmState, IncidentStatus
+from pipeline.messages import IncidentStatus
 
 router = APIRouter(prefix="/runs/{run_id}")
-
-
-@router.get("/alarms", tags=["warn"], summary="List alarms")
-def list_alarms(
-    run: AnyRun,
-    page: PageAsked,
-    state: Annotated[AlarmState | None, Query(description="only those in this state")] = None,
-) -> AlarmList:
-    """List each alarm in its newest state."""
-    newest = newest_by_subject(run.entries(), "Alarm")
-    chosen = [entry for entry in newest if state in (None, entry.data["state"])]
-    offset_ms = run.about.utc_offset_ms
-    items = [AlarmInfo.of(entry, offset_ms) for entry in page.of(chosen)]
-    return AlarmList(total=len(chosen), items=items)
+for part in (alarms, warnings, rules):
+    router.include_router(part.router)
 
 
 @router.get("/incidents", tags=["assess"], summary="List incidents")

@@ -1,5 +1,6 @@
-"""Reports of a run, as Markdown for people or JSON for programs."""
+"""Reports of a run: Markdown for people, JSON for programs, CAP for other warning systems."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -11,16 +12,17 @@ from api.schemas.report import Report, ReportInfo, ReportList
 
 router = APIRouter(prefix="/runs/{run_id}/reports", tags=["report"])
 
-_MARKDOWN, _JSON = "text/markdown", "application/json"
+_MARKDOWN, _JSON, _CAP = "text/markdown", "application/json", "application/cap+xml"
 _SHOWN: dict[str, Any] = {
     _MARKDOWN: {"schema": {"type": "string"}, "example": "# 快报 · Flash report: a main burst\n"},
     _JSON: {"schema": {"$ref": "#/components/schemas/Report"}},
+    _CAP: {"schema": {"type": "string"}, "example": '<alert xmlns="...">...</alert>'},
 }
 
 
 @router.get("", summary="List reports")
 def list_reports(run: AnyRun, page: PageAsked) -> ReportList:
-    """List flash, follow-up and final reports and the summary of the run."""
+    """List warning notices, flash, follow-up and final reports and the summary of the run."""
     entries = of_kind(run.entries(), "Bulletin")
     offset_ms = run.about.utc_offset_ms
     items = [ReportInfo.of(entry, offset_ms) for entry in page.of(entries)]
@@ -34,11 +36,18 @@ def list_reports(run: AnyRun, page: PageAsked) -> ReportList:
     responses={200: {"model": Report, "content": _SHOWN}},
 )
 def show_report(run: AnyRun, report: str, request: Request) -> Response:
-    """Return a report as Markdown, or as JSON with `Accept: application/json`."""
-    wanted = _wanted(request.headers.get("accept", "*/*"))
+    """Return a report as Markdown, or as JSON with `Accept: application/json`.
+
+    A warning notice also comes as CAP 1.2 with `Accept: application/cap+xml`.
+    """
+    accept = request.headers.get("accept", "*/*")
     for entry in of_kind(run.entries(), "Bulletin"):
         if entry.data["id"] != report:
             continue
+        cap = entry.data.get("cap", "")
+        wanted = _wanted(accept, (_MARKDOWN, _JSON, _CAP) if cap else (_MARKDOWN, _JSON))
+        if wanted == _CAP:
+            return Response(cap, media_type=_CAP)
         if wanted == _JSON:
             text = Report.of(entry, run.about.utc_offset_ms).model_dump_json()
             return Response(text, media_type=_JSON)
@@ -51,9 +60,9 @@ def show_report(run: AnyRun, report: str, request: Request) -> Response:
     )
 
 
-def _wanted(accept: str) -> str:
-    """Return the media type an `Accept` header likes best; Markdown wins a tie."""
-    weights = {_MARKDOWN: 0.0, _JSON: 0.0}
+def _wanted(accept: str, offered: Sequence[str]) -> str:
+    """Return the media type an `Accept` header likes best; the first offered wins a tie."""
+    weights = dict.fromkeys(offered, 0.0)
     for item in accept.split(","):
         pattern, *parameters = (part.strip().lower() for part in item.split(";"))
         weight = _weight(parameters)
@@ -62,7 +71,7 @@ def _wanted(accept: str) -> str:
                 weights[media_type] = max(weights[media_type], weight)
     if not any(weights.values()):
         raise ProblemError(
-            406, "not-acceptable", f"Accept: {accept}: a report comes as {_MARKDOWN} or {_JSON}"
+            406, "not-acceptable", f"Accept: {accept}: this report comes as {' or '.join(offered)}"
         )
     return max(weights, key=lambda media_type: weights[media_type])
 

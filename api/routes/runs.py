@@ -59,6 +59,7 @@ def _setup(body: NewRun, filed_pace: str, desk: RunDesk) -> RunSetup:
         broker=desk.broker,
         nats_server=desk.nats_server,
         is_started=body.start,
+        rules=desk.rules,
     )
 
 

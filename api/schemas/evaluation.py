@@ -23,6 +23,9 @@ class RunScores(BaseModel):
     location_error_pipes: float | None = Field(default=None, description="mean over hits")
     timeliness: float | None = Field(description="share of due clocks kept")
     alarms: int
+    alarms_kpi: dict[str, float | int | dict[str, float | int]] = Field(
+        default={}, description="figures of alarm management, as `GET /runs/{id}/alarms/kpis`"
+    )
     matches: dict[str, str] = Field(description="true incident → incident of the platform")
 
 

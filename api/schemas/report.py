@@ -25,7 +25,7 @@ class ReportInfo(BaseModel):
     model_config = shown(REPORT_EXAMPLE)
 
     id: str
-    kind: str = Field(description="flash, follow_up, final or summary")
+    kind: str = Field(description="notice, flash, follow_up, final or summary")
     number: int
     incident: str = Field(description="empty for the summary of the run")
     title: str

@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.assess.history import History
 from pipeline.assess.layout import Layout
+from pipeline.assess.ledger import Ledger
 from pipeline.messages import (
     Alarm,
     AlarmState,
@@ -50,10 +51,12 @@ class Case:
         drafts: Draft warnings that wait for the decision.
         warning: The warning in its newest version, None before it is issued.
         family: What its alarms are about (`point_grouping.Family`); empty for water mains.
-        rise_ms: How long its first device took from clean air to the limit, 0 when not known.
         marks: What sensors show at the place (`Mark`).
         placed_devices: How many devices its place was worked out from.
         people: People who live near its place.
+        findings: Findings of warning models that were last taken into account, with level.
+        is_slow: Whether it began with a change over hours (`AssessPolicy.slow_rules`).
+        is_forecast: Whether it rests on forecasts or calls alone: nothing is measured there yet.
     """
 
     id: str
@@ -88,10 +91,12 @@ class Case:
     drafts: list[WarningNotice] = field(default_factory=list)
     warning: WarningNotice | None = None
     family: str = ""
-    rise_ms: int = 0
     marks: list[str] = field(default_factory=list)
     placed_devices: int = 0
     people: float = 0.0
+    findings: list[str] = field(default_factory=list)
+    is_slow: bool = False
+    is_forecast: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -138,6 +143,7 @@ class AssessState:
         drafts: Draft warnings not yet given to a case.
         findings: Findings of warning models that stand, by id.
         acts: Acts of operators on warnings since the last moment.
+        ledger: Mean residuals of the mains, for leaks that grow.
     """
 
     history: History
@@ -149,25 +155,57 @@ class AssessState:
     drafts: list[WarningNotice] = field(default_factory=list)
     findings: dict[str, ModelFinding] = field(default_factory=dict)
     acts: list[OperatorAct] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
 
     def standing(self, case: Case) -> list[Alarm]:
         """Return the alarms of a case that still stand."""
         known = [self.alarms[alarm] for alarm in case.alarms if alarm in self.alarms]
         return [alarm for alarm in known if alarm.state not in OVER]
 
+    def findings_of(self, case: Case) -> list[ModelFinding]:
+        """Return the findings that hold about the devices with an alarm of a case, by id."""
+        if not self.findings:
+            return []
+        devices = {alarm.split("/", 1)[0] for alarm in case.alarms}
+        return [
+            self.findings[name]
+            for name in sorted(self.findings)
+            if self.findings[name].is_on and not devices.isdisjoint(self.findings[name].devices)
+        ]
+
+    def renew_findings(self, case: Case) -> bool:
+        """Note the findings that hold about a case; return whether one is new or changed."""
+        before = case.findings
+        case.findings = [f"{one.id} {one.level}" for one in self.findings_of(case)]
+        return not set(case.findings) <= set(before)
+
     def renew_evidence_level(self, case: Case) -> bool:
-        """Bring a case's evidence level up to date; return whether it got worse."""
+        """Bring a case's evidence up to date; return whether it got worse.
+
+        So it did too when a warning model found something new about it.
+        """
+        is_new = self.renew_findings(case)
         now = worst(*(alarm.level for alarm in self.standing(case)))
         before = case.evidence_level
         if now is not None:
             confirmed = case.status is IncidentStatus.CONFIRMED
             case.evidence_level = worst(before, now) or now if confirmed else now
-        return case.evidence_level.is_worse_than(before)
+        return is_new or case.evidence_level.is_worse_than(before)
 
-    def forget(self, now_ms: int, keep_ms: int) -> None:
-        """Drop cases that ended more than `keep_ms` ago, and alarms nobody needs."""
+    def forget(self, now_ms: int, keep_ms: int, closed_ms: int) -> None:
+        """Drop cases of the past, and alarms and findings nobody needs.
+
+        Args:
+            now_ms: Event time.
+            keep_ms: How long a case is kept after it ended.
+            closed_ms: How long one of water mains that was closed is kept.
+        """
+        for finding in [one for one in self.findings.values() if not one.is_on]:
+            del self.findings[finding.id]
         for case in list(self.cases.values()):
-            if not case.is_open and case.ended_ms + keep_ms < now_ms:
+            is_of_mains = case.status is IncidentStatus.CLOSED and not case.family
+            kept_ms = max(keep_ms, closed_ms) if is_of_mains else keep_ms
+            if not case.is_open and case.ended_ms + kept_ms < now_ms:
                 del self.cases[case.id]
         for alarm in list(self.alarms.values()):
             case_id = self.owner.get(alarm.id, "")

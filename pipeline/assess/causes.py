@@ -85,6 +85,35 @@ def decide(
     return _unfitted(evidence, alarms, clear, policy)
 
 
+def decide_slow(
+    evidence: Evidence, fit: LeakFit | None, alarms: AlarmPicture, policy: AssessPolicy
+) -> Verdict | None:
+    """Return what a change over hours is held to be: a leak, a faulty meter, or nothing sure.
+
+    Nothing but a leak that fits is confirmed: demand grows too, and a meter that drifts stands
+    alone. Until time is up more blocks may tell.
+    """
+    if alarms.is_over:
+        return withdrawn()
+    clear = int(evidence.clear(policy).sum())
+    if fit is not None and clear >= policy.clear_devices and _is_leak(fit, policy):
+        ahead = fit.gain - fault_gain(evidence)[1]
+        if ahead >= policy.fault_margin:
+            sure = fit.share * (1.0 - math.exp(-ahead / policy.leak_gain))
+            return _confirmed(Cause.BURST, Reason.LEAK_FITS_RESIDUALS, sure)
+    if clear == 1:
+        fault = _dismissed(Cause.DEVICE_FAULT, Reason.NEIGHBOURS_CONTRADICT_DEVICE, 0.7)
+        return _waited(alarms, fault)
+    return too_little(alarms)
+
+
+def too_little(alarms: AlarmPicture) -> Verdict | None:
+    """Return the verdict on a case whose evidence is too weak when time is up, before it None."""
+    if alarms.is_over:
+        return withdrawn()
+    return _waited(alarms, _dismissed(Cause.UNKNOWN, Reason.EVIDENCE_TOO_WEAK, 0.5))
+
+
 def decide_without_model(
     evidence: Evidence, alarms: AlarmPicture, policy: AssessPolicy
 ) -> Verdict | None:
@@ -156,14 +185,18 @@ def _explained(
 def _unfitted(
     evidence: Evidence, alarms: AlarmPicture, clear: int, policy: AssessPolicy
 ) -> Verdict | None:
-    """Decide where something happened that no single leak explains."""
+    """Decide where something happened that no single leak explains.
+
+    It is a warning when customers are short of water; a change that nobody can explain and that
+    leaves everyone supplied stays in the log.
+    """
     if clear < policy.clear_devices:
         return _waited(alarms, _dismissed(Cause.UNKNOWN, Reason.EVIDENCE_TOO_WEAK, 0.5))
     low = int((evidence.clear(policy) & evidence.is_pressure & (evidence.residual < 0)).sum())
     if alarms.low_head and low >= policy.clear_devices:
         verdict = _confirmed(Cause.LOW_SUPPLY, Reason.SEVERAL_DEVICES_LOW_NO_LEAK_FITS, 0.5)
     else:
-        verdict = _confirmed(Cause.UNKNOWN, Reason.UNEXPLAINED_CHANGE, 0.3)
+        verdict = _dismissed(Cause.UNKNOWN, Reason.UNEXPLAINED_CHANGE, 0.3)
     return _waited(alarms, verdict)
 
 

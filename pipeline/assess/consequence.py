@@ -50,7 +50,7 @@ class Assessment:
     """
 
     level: Level
-    adjustments: tuple[Adjustment, ...]
+    adjustments: tuple[str, ...]
     likelihood: int
     consequence: int
     risk_level: Level

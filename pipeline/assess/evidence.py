@@ -61,6 +61,13 @@ class Evidence:
     has_running: bool = False
     has_empty_tank: bool = False
 
+    @classmethod
+    def none(cls) -> "Evidence":
+        """Return evidence of no device at all."""
+        no = np.zeros(0)
+        number, flag = np.zeros(0, np.int64), np.zeros(0, np.bool_)
+        return cls(number, flag, no, no, no, no, no, no, number)
+
     def of(self, rows: Flags) -> "Evidence":
         """Return the evidence of some of the devices, (devices,) true for those kept."""
         return replace(

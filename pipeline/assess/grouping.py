@@ -32,7 +32,8 @@ def group_alarm(
     """Take an alarm's newest state: it opens a case, joins one, or changes nothing.
 
     An alarm that got worse after its case was dismissed opens a new one from that sample on:
-    what was explained then does not explain the rest.
+    what was explained then does not explain the rest. One on a fall does so only while the value
+    before the fall is not of another hour of the day (`reopen_ms`).
     """
     previous = state.alarms.get(alarm.id)
     state.alarms[alarm.id] = alarm
@@ -40,9 +41,12 @@ def group_alarm(
         return Grouped.OVER
     if alarm.id in state.owner:
         owner = state.cases.get(state.owner[alarm.id])
-        if owner is not None and (owner.is_open or owner.status is IncidentStatus.CLOSED):
+        if owner is not None and (owner.is_open or _is_just_closed(owner, now_ms, policy)):
             return Grouped.KNOWN
         if previous is None or not alarm.level.is_worse_than(previous.level):
+            return Grouped.KNOWN
+        is_old = alarm.sample_ms - alarm.raised_ms > policy.reopen_ms
+        if is_old and alarm.rule in policy.early_rules:
             return Grouped.KNOWN
         return _place(state, alarm, alarm.sample_ms, now_ms, layout, policy)
     if alarm.device not in layout.number:
@@ -61,21 +65,59 @@ def _place(
     policy: AssessPolicy,
 ) -> Grouped:
     """Find the case an alarm that began at `onset_ms` belongs to, or open one."""
+    if alarm.rule in policy.slow_rules:
+        known = _known_change(state, alarm, now_ms, layout, policy)
+        if known is not None and known.is_open:
+            join_case(state, known, alarm, onset_ms, layout)
+            return Grouped.JOINED
+        if known is not None:
+            state.owner[alarm.id] = known.id
+            return Grouped.ABSORBED
+        case = open_case(state, alarm, onset_ms, now_ms, layout)
+        case.is_slow = True
+        return Grouped.OPENED
     near = [case for case in state.cases.values() if _is_near(case, alarm, layout, policy)]
     for case in near:
-        if case.is_open and _is_timely(case, alarm, onset_ms, layout, policy):
+        if case.is_open and not case.is_slow and _is_timely(case, alarm, onset_ms, layout, policy):
             join_case(state, case, alarm, onset_ms, layout)
             return Grouped.JOINED
     for case in near:
         if case.status is IncidentStatus.DISMISSED and _absorbs(case, alarm, onset_ms, policy):
             state.owner[alarm.id] = case.id
             return Grouped.ABSORBED
-        if case.status is IncidentStatus.CLOSED and now_ms < case.ended_ms + policy.quiet_ms:
+        if _is_just_closed(case, now_ms, policy):
             again = alarm.state is not AlarmState.PROVISIONAL and onset_ms > case.ended_ms
             if not again or _has_other(state, alarm):
                 return Grouped.QUIET_AFTER_CLOSURE
     open_case(state, alarm, onset_ms, now_ms, layout)
     return Grouped.OPENED
+
+
+def _known_change(
+    state: AssessState, alarm: Alarm, now_ms: int, layout: Layout, policy: AssessPolicy
+) -> Case | None:
+    """Return the incident of the mains near by that a slow change is part of, the open ones first.
+
+    Whatever moves flows at once moves them for hours, and the blocks of that time come late.
+    """
+    place_m = layout.place_m[layout.number[alarm.device]]
+
+    def is_known(case: Case) -> bool:
+        if case.domain != alarm.domain or case.status is IncidentStatus.DISMISSED:
+            return False
+        if not case.is_open and now_ms >= case.ended_ms + policy.slow_after_ms:
+            return False
+        away_m = np.hypot(*(layout.place_m[case.devices] - place_m).T)
+        return bool(away_m.min() <= policy.slow_distance_m)
+
+    known = [case for case in state.cases.values() if is_known(case)]
+    known.sort(key=lambda case: (not case.is_open, case.opened_ms, case.id))
+    return known[0] if known else None
+
+
+def _is_just_closed(case: Case, now_ms: int, policy: AssessPolicy) -> bool:
+    is_recent = now_ms <= case.ended_ms + max(policy.quiet_ms, policy.join_window_ms)
+    return case.status is IncidentStatus.CLOSED and is_recent
 
 
 def _is_near(case: Case, alarm: Alarm, layout: Layout, policy: AssessPolicy) -> bool:

@@ -10,14 +10,15 @@ from pipeline.assess.causes import (
     AlarmPicture,
     Verdict,
     decide,
+    decide_slow,
     decide_without_model,
     is_ripe,
     needs_search,
+    too_little,
 )
 from pipeline.assess.consequence import (
     Assessment,
     Exposure,
-    assess_level,
     consequence_of,
     corroboration,
     households_affected,
@@ -25,6 +26,7 @@ from pipeline.assess.consequence import (
     risk_colour,
 )
 from pipeline.assess.evidence import Evidence, Reference, conditions_at, gather, take_reference
+from pipeline.assess.findings import consequence_with, level_with
 from pipeline.assess.layout import Layout
 from pipeline.assess.locate import LeakFit, locate
 from pipeline.assess.policy import AssessPolicy
@@ -78,6 +80,17 @@ class Investigator:
         covered = float((newest_ms[pressure] >= case.onset_ms).mean())
         return covered >= self._policy.coverage_share
 
+    def due_ms(self, case: Case) -> int:
+        """Return when a case must be decided at the latest."""
+        if case.is_slow:
+            return case.opened_ms + self._policy.slow_decide_ms
+        return case.opened_ms + self._policy.limit_ms(case.evidence_level)
+
+    def note(self, state: AssessState, now_ms: int) -> None:
+        """Keep the ledger of residuals up to date, where there is a model and a flow meter."""
+        if self._model is not None and len(self._layout.flow):
+            state.ledger.note(state.history, self._layout, self._model, now_ms)
+
     def picture(self, state: AssessState, case: Case, now_ms: int) -> AlarmPicture:
         """Return what the alarms of a case say together."""
         standing = state.standing(case)
@@ -93,7 +106,7 @@ class Investigator:
             low_head=len(low),
             devices=tuple(devices),
             is_doubtful=all(bool(state.doubts[number] & UNUSABLE) for number in devices),
-            is_due=now_ms >= case.opened_ms + self._policy.limit_ms(case.evidence_level),
+            is_due=now_ms >= self.due_ms(case),
         )
 
     def look_into(
@@ -106,6 +119,8 @@ class Investigator:
         search: bool = True,
     ) -> Finding:
         """Gather evidence, search for a leak when it is worth it, and decide."""
+        if case.is_slow:
+            return self._look_into_slow(state, case, alarms, now_ms, search=search)
         known = Reference(case.reference_ms, case.reference) if len(case.reference) else None
         reference = take_reference(state.history, self._layout, case.onset_ms, self._policy, known)
         case.reference_ms, case.reference = reference.time_ms, reference.value
@@ -127,6 +142,24 @@ class Investigator:
             fit = self._search(state, case, evidence, self._model)
             case.located_ms = now_ms
         return Finding(decide(evidence, fit, alarms, self._policy), evidence, fit)
+
+    def _look_into_slow(
+        self, state: AssessState, case: Case, alarms: AlarmPicture, now_ms: int, *, search: bool
+    ) -> Finding:
+        """Look into a change over hours by the ledger of residuals."""
+        doubtful = (state.doubts & UNUSABLE) != 0
+        evidence = state.ledger.evidence(
+            state.history, self._layout, case.onset_ms, now_ms, doubtful, self._policy
+        )
+        if evidence is None or self._model is None:
+            verdict = too_little(alarms)
+            return Finding(verdict, evidence or Evidence.none(), None)
+        fit = None
+        if search:
+            case.located_ms = now_ms
+            if needs_search(evidence, self._policy) and not alarms.is_over:
+                fit = self._search(state, case, evidence, self._model)
+        return Finding(decide_slow(evidence, fit, alarms, self._policy), evidence, fit)
 
     def _search(
         self, state: AssessState, case: Case, evidence: Evidence, model: NetworkModel
@@ -186,9 +219,11 @@ class Investigator:
         element = case.location.candidates[0] if case.location.candidates else ""
         households = households_affected(self._layout, finding.evidence, element, self._policy)
         place_m = (case.location.x_m, case.location.y_m)
+        findings = state.findings_of(case)
         consequence = consequence_of(households, element, place_m, self._exposure, self._policy)
+        consequence = consequence_with(consequence, findings)
         support = corroboration(self._layout, finding.evidence, self._quality(state), self._policy)
-        level, adjustments = assess_level(case.evidence_level, consequence, support)
+        level, adjustments = level_with(case.evidence_level, consequence, support, findings)
         static = self._exposure.risk.get(element, (1, 1))[0]
         likelihood = live_likelihood(static, case.evidence_level)
         return Assessment(

@@ -1,8 +1,11 @@
-"""Warnings in their versions: a draft is issued, updated or cancelled with its incident."""
+"""What the assessment wants of warnings: a draft is issued, updated, cancelled with its incident.
+
+Which version follows, and when it leaves, is decided by `lifecycle.WarningDesk`.
+"""
 
 from dataclasses import replace
 
-from pipeline.assess.cases import Case
+from pipeline.assess.cases import AssessState, Case
 from pipeline.assess.reasons import Reason
 from pipeline.messages import WarningNotice, WarningStatus
 
@@ -34,6 +37,35 @@ def issue(case: Case, now_ms: int, reason: str) -> list[WarningNotice]:
     drafts, case.drafts = case.drafts, []
     merged = [cancelled(draft, now_ms, Reason.MERGED_INTO_INCIDENT, case.id) for draft in drafts]
     return [case.warning, *merged]
+
+
+def give_drafts(state: AssessState, now_ms: int, join_window_ms: int) -> list[WarningNotice]:
+    """Attach new drafts to the cases of their alarms.
+
+    Args:
+        state: Cases, and the drafts that no case has yet.
+        now_ms: Event time.
+        join_window_ms: How long a draft whose alarms have no case waits for one.
+
+    Returns:
+        Drafts taken back: those of ended cases, of cases with a warning, and of no case at all.
+    """
+    returned: list[WarningNotice] = []
+    waiting: list[WarningNotice] = []
+    for draft in state.drafts:
+        owners = [state.owner[alarm] for alarm in draft.alarms if alarm in state.owner]
+        case = state.cases.get(owners[0]) if owners else None
+        if case is not None and case.is_open and case.warning is None:
+            case.drafts.append(draft)
+        elif case is not None:
+            reason = Reason.MERGED_INTO_INCIDENT.value if case.is_open else case.reason
+            returned.append(cancelled(draft, now_ms, reason, case.id))
+        elif now_ms < draft.time_ms + join_window_ms:
+            waiting.append(draft)
+        else:
+            returned.append(cancelled(draft, now_ms, Reason.ALARMS_WITHDRAWN, ""))
+    state.drafts = waiting
+    return returned
 
 
 def cancel(case: Case, now_ms: int, reason: str) -> list[WarningNotice]:

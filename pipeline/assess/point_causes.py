@@ -17,13 +17,12 @@ from sensors.levels import Level
 from sensors.quantities import GAS_PRESSURE, PRESSURE
 from sensors.readings import Floats, Int64s
 
-HOUR_MS = 60 * MINUTE_MS
 _COLLEAGUES = 2
 """Fit devices beside one that outvote it."""
 _SPEECHLESS = UNUSABLE | 1 << KINDS.index(HealthKind.OFFLINE)
 """Doubts about a device whose silence says nothing, as bits."""
-_SEWER_KINDS = ("manhole_methane",)
-"""Kinds of device that hang where sewage may make gas of its own."""
+_HOTLINE = "any.hotline"
+"""Warning model that raises an alarm from calls alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +33,13 @@ class GasPicture:
         spaces: Devices whose methane alarm stands.
         has_pressure: Whether a pressure alarm stands too.
         has_second: Whether a second space nearby is no longer clean.
+        is_biogas: Whether the model of the biogas decoy holds the case for one.
     """
 
     spaces: tuple[int, ...]
     has_pressure: bool
     has_second: bool
+    is_biogas: bool = False
 
 
 def decide_point(
@@ -50,9 +51,14 @@ def decide_point(
     policy: PointPolicy,
     *,
     contradicted: bool | None = False,
+    told: Alarm | None = None,
+    is_believed: bool = True,
 ) -> Verdict | None:
     """Return what a case is held to be, or None while waiting can still help.
 
+    `told` is the forecast or the calls a case rests on while nothing is measured; what device
+    that was raised at, and whether it is doubtful, says nothing then. Unless `is_believed` it
+    waits for what bears it out, and ends without a trace when nothing does.
     A doubtful device gets the time to come good again; then it is a device fault. So does one
     that another device at the same element contradicts; None: the other one may still tell.
     """
@@ -60,6 +66,11 @@ def decide_point(
         return _verdict(IncidentStatus.DISMISSED, Cause.UNKNOWN, Reason.ALARMS_WITHDRAWN, 0.9)
     if not alarms.is_raised:
         return None
+    if told is not None and not is_believed:
+        return None
+    if told is not None:
+        cause, reason = _told_to_be(case, told)
+        return _verdict(IncidentStatus.CONFIRMED, cause, reason, told.confidence or 0.0)
     if alarms.is_doubtful:
         fault = _verdict(IncidentStatus.DISMISSED, Cause.DEVICE_FAULT, Reason.DEVICE_DOUBTFUL, 0.7)
         return fault if alarms.is_due else None
@@ -93,22 +104,6 @@ def gas_picture(
         share = newest(state, near) * surroundings.to_vol[near]
         has_second = bool((share >= policy.limits.gas_elevated_vol).any())
     return GasPicture(spaces, has_pressure, has_second)
-
-
-def rise_ms(state: AssessState, case: Case, surroundings: Surroundings, policy: PointPolicy) -> int:
-    """Return how long the case's first device took from clean air to the alarm, 0 if unknown."""
-    device = case.devices[0]
-    if not np.isfinite(surroundings.to_vol[device]):
-        return 0
-    history = state.history
-    time_ms = history.time_s[device].astype(np.int64) * 1000
-    share = history.value[device].astype(np.float64) * surroundings.to_vol[device]
-    is_before = (time_ms > 0) & (time_ms < case.onset_ms)
-    if not is_before.any():
-        return 0
-    is_clean = is_before & (share <= policy.limits.gas_clean_vol)
-    since_ms = time_ms[is_clean].max() if is_clean.any() else time_ms[is_before].min()
-    return int(case.onset_ms - since_ms)
 
 
 def stopped_pumps(
@@ -179,15 +174,25 @@ def is_alone(
     """Return whether every device with an alarm is one of several in its place and alone with it.
 
     Devices report at once what crosses their own limits, so silence of two fit ones beside it
-    speaks against it. None while they may still join; False where there are no such two.
+    speaks against it. Beside a device of gas pressure are all within `gas_pressure_join_m`: pipes
+    that are joined fall together. None while they may still join; False where there are no such
+    two.
     """
-    alarmed = {layout.number[alarm.device] for alarm in standing}
+    alarmed = {layout.number[alarm.device] for alarm in standing if alarm.confidence is None}
+    if not alarmed:
+        return False
+    limits = policy.limits
     for number in alarmed:
-        beside = surroundings.colleagues(number)
+        beside = surroundings.beside(number, limits.gas_pressure_join_m)
         fit = beside[(state.doubts[beside] & _SPEECHLESS) == 0]
         if len(fit) < _COLLEAGUES or not alarmed.isdisjoint(beside.tolist()):
             return False
-    has_waited = now_ms >= case.onset_ms + round(policy.limits.colleague_wait_min * MINUTE_MS)
+        share = newest(state, fit) * surroundings.to_vol[fit]
+        if (share >= limits.gas_elevated_vol).any():  # no longer clean, though without an alarm
+            return False
+    is_severe = any(alarm.level <= Level.ORANGE for alarm in standing)
+    wait_min = limits.severe_wait_min if is_severe else limits.colleague_wait_min
+    has_waited = now_ms >= case.onset_ms + round(wait_min * MINUTE_MS)
     return True if has_waited else None
 
 
@@ -208,7 +213,7 @@ def _held_to_be(
     sure = policy.confidence
     match case.family:
         case Family.GAS:
-            return _gas(case, gas, surroundings, policy)
+            return _gas(gas, policy)
         case Family.PONDING if stopped:
             return Cause.PUMP_STOPPED, Reason.PUMP_MEASURED_STANDING, sure.pump_stopped
         case Family.PONDING:
@@ -223,9 +228,12 @@ def _held_to_be(
             return Cause.UNKNOWN, Reason.UNEXPLAINED_CHANGE, sure.other
 
 
-def _gas(
-    case: Case, gas: GasPicture, surroundings: Surroundings, policy: PointPolicy
-) -> tuple[Cause, Reason, float]:
+def _told_to_be(case: Case, told: Alarm) -> tuple[Cause, Reason]:
+    reason = Reason.CITIZENS_TELL if told.rule == _HOTLINE else Reason.PONDING_FORECAST
+    return (Cause.GAS_LEAK if case.family == Family.GAS else Cause.PONDING), reason
+
+
+def _gas(gas: GasPicture, policy: PointPolicy) -> tuple[Cause, Reason, float]:
     sure = policy.confidence
     if not gas.spaces:
         return Cause.GAS_LEAK, Reason.GAS_PRESSURE_LOW, sure.gas_pressure_only
@@ -233,8 +241,7 @@ def _gas(
         return Cause.GAS_LEAK, Reason.METHANE_AND_PRESSURE_AGREE, sure.gas_with_pressure
     if gas.has_second:
         return Cause.GAS_LEAK, Reason.METHANE_IN_SEVERAL_SPACES, sure.gas_several_spaces
-    is_slow = case.rise_ms >= policy.limits.biogas_rise_h * HOUR_MS
-    if is_slow and surroundings.kind[gas.spaces[0]] in _SEWER_KINDS:
+    if gas.is_biogas:
         return Cause.BIOGAS, Reason.SLOW_RISE_IN_ONE_SPACE, sure.biogas
     return Cause.GAS_LEAK, Reason.METHANE_HELD_ABOVE_LIMIT, sure.gas_one_space
 

@@ -6,11 +6,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from pipeline.assess.cases import OVER, AssessState, Case
+from pipeline.assess.cases import OVER, UNUSABLE, AssessState, Case
 from pipeline.assess.grouping import Grouped, join_case, open_case
 from pipeline.assess.layout import Layout
 from pipeline.assess.point_policy import PointLimits
 from pipeline.assess.policy import MINUTE_MS, AssessPolicy
+from pipeline.assess.surroundings import Surroundings
 from pipeline.messages import Alarm, AlarmState, IncidentStatus
 from sensors.quantities import (
     FREEBOARD,
@@ -57,6 +58,7 @@ def group_point(
     alarm: Alarm,
     now_ms: int,
     layout: Layout,
+    surroundings: Surroundings,
     limits: PointLimits,
     policy: AssessPolicy,
 ) -> Grouped:
@@ -85,7 +87,8 @@ def group_point(
     near = [
         case
         for case in state.cases.values()
-        if case.family == family and _belongs(case, alarm, onset_ms, layout, limits)
+        if case.family == family
+        and _belongs(state, case, alarm, onset_ms, layout, surroundings, limits)
     ]
     for case in near:
         if case.is_open:
@@ -99,13 +102,21 @@ def group_point(
     return Grouped.OPENED
 
 
-def _belongs(case: Case, alarm: Alarm, onset_ms: int, layout: Layout, limits: PointLimits) -> bool:
+def _belongs(
+    state: AssessState,
+    case: Case,
+    alarm: Alarm,
+    onset_ms: int,
+    layout: Layout,
+    surroundings: Surroundings,
+    limits: PointLimits,
+) -> bool:
     number = layout.number[alarm.device]
     if number in case.devices:
         return True
     match case.family:
         case Family.GAS:
-            return _is_same_gas(case, alarm, onset_ms, number, layout, limits)
+            return _is_same_gas(state, case, alarm, onset_ms, number, layout, surroundings, limits)
         case Family.PONDING:
             same = any(layout.element[n] == layout.element[number] for n in case.devices)
             return same or _within(case, number, limits.spot_join_m, layout)
@@ -119,19 +130,70 @@ def _belongs(case: Case, alarm: Alarm, onset_ms: int, layout: Layout, limits: Po
 
 
 def _is_same_gas(
-    case: Case, alarm: Alarm, onset_ms: int, number: int, layout: Layout, limits: PointLimits
+    state: AssessState,
+    case: Case,
+    alarm: Alarm,
+    onset_ms: int,
+    number: int,
+    layout: Layout,
+    surroundings: Surroundings,
+    limits: PointLimits,
 ) -> bool:
     """Return whether a gas alarm is about a case: methane near by, or pressure at its moment.
+
+    Methane is near when the spaces are, or when one pipe between them may foul both.
 
     Pressure that falls while a team is at work falls because the team has closed a pipe.
     """
     is_pressure = alarm.quantity == GAS_PRESSURE.name
     if not (is_pressure or _quantity_of(case) == GAS_PRESSURE.name):
         is_timely = _in_time(case, onset_ms, limits.gas_join_min)
-        return is_timely and _within(case, number, limits.gas_join_m, layout)
+        if not is_timely or _within(case, number, limits.gas_join_m, layout):
+            return is_timely
+        return any(
+            _share_a_pipe(state, case, other, number, layout, surroundings, limits)
+            for other in case.devices
+        )
     is_timely = _in_time(case, onset_ms, limits.gas_pressure_join_min)
     is_timely |= is_pressure and case.has_arrived
     return is_timely and _within(case, number, limits.gas_pressure_join_m, layout)
+
+
+def _share_a_pipe(
+    state: AssessState,
+    case: Case,
+    first: int,
+    second: int,
+    layout: Layout,
+    surroundings: Surroundings,
+    limits: PointLimits,
+) -> bool:
+    """Return whether a leak of one pipe between two spaces may foul both.
+
+    The spaces at the two ends of a street lie further apart than gas travels, but a leak between
+    them reaches both. A space that is nearer to that pipe and was clean since speaks against it:
+    then there are two leaks.
+    """
+    one, other = layout.place_m[first], layout.place_m[second]
+    if np.hypot(*(one - other)) > 2.0 * limits.gas_travel_m:
+        return False
+    x_m, y_m = ((one + other) / 2.0).tolist()
+    rows = surroundings.pipes_near((x_m, y_m), limits.gas_travel_m)
+    if not len(rows):
+        return False
+    feet = surroundings.feet_m(rows, (x_m, y_m))
+    reach = np.maximum(*(np.hypot(*(feet - place).T) for place in (one, other)))
+    nearest = int(np.argmin(reach))
+    if reach[nearest] > limits.gas_travel_m:
+        return False
+    spaces = surroundings.methane
+    away = np.hypot(*(layout.place_m[spaces] - feet[nearest]).T)
+    own = [*case.devices, second]
+    between = spaces[(away < reach[nearest]) & ~np.isin(spaces, own)]
+    between = between[(state.doubts[between] & UNUSABLE) == 0]
+    time_ms, value = state.history.recent(between, 1, case.onset_ms)
+    is_clean = value[:, 0] * surroundings.to_vol[between] <= limits.gas_clean_vol
+    return not bool((is_clean & (time_ms[:, 0] > case.onset_ms)).any())
 
 
 def _quantity_of(case: Case) -> str:

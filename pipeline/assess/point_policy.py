@@ -15,6 +15,7 @@ class PointLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     gas_join_m: float
     gas_join_min: float
+    gas_travel_m: float
     gas_pressure_join_m: float
     gas_pressure_join_min: float
     gas_soil_m: float
@@ -22,7 +23,6 @@ class PointLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gas_quiet_weight: float
     gas_clean_vol: float
     gas_elevated_vol: float
-    biogas_rise_h: float
     spot_join_m: float
     pump_reach_m: float
     pump_silence_min: float
@@ -35,8 +35,12 @@ class PointLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fire_join_min: float
     fire_tank_m: float
     colleague_wait_min: float
+    severe_wait_min: float
     notice_join_min: float
     people_m: float
+    told_rain_m: float
+    told_drain_m: float
+    told_methane_m: float
 
 
 class Confidences(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,5 +1,7 @@
 """Assessment of hazards at points, from the grouped alarms to the warning that goes out."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipeline.assess.cases import AssessState, Case
@@ -7,10 +9,16 @@ from pipeline.assess.causes import AlarmPicture, Verdict
 from pipeline.assess.consequence import (
     Corroboration,
     Exposure,
-    assess_level,
     consequence_of,
     live_likelihood,
     risk_colour,
+)
+from pipeline.assess.findings import (
+    confidence_with,
+    consequence_with,
+    is_held_as,
+    is_supported,
+    level_with,
 )
 from pipeline.assess.grouping import Grouped
 from pipeline.assess.layout import Layout
@@ -21,12 +29,12 @@ from pipeline.assess.point_causes import (
     gas_picture,
     is_alone,
     is_contradicted,
-    rise_ms,
     stopped_pumps,
 )
 from pipeline.assess.point_grouping import Family, group_point
 from pipeline.assess.point_places import place_point
 from pipeline.assess.point_policy import PointPolicy
+from pipeline.assess.point_told import is_borne_out
 from pipeline.assess.policy import MINUTE_MS, AssessPolicy
 from pipeline.assess.reasons import Adjustment, Reason
 from pipeline.assess.surroundings import Surroundings
@@ -64,13 +72,11 @@ class PointDesk:
         self._policy, self._points = policy, points
 
     def group(self, state: AssessState, alarm: Alarm, now_ms: int) -> Grouped:
-        """Take an alarm's newest state; a case that opens looks back at how it began."""
+        """Take an alarm's newest state: it opens a case, joins one, or changes nothing."""
         limits = self._points.limits
-        grouped = group_point(state, alarm, now_ms, self._layout, limits, self._policy)
-        if grouped is Grouped.OPENED:
-            case = state.cases[state.owner[alarm.id]]
-            case.rise_ms = rise_ms(state, case, self._surroundings, self._points)
-        return grouped
+        return group_point(
+            state, alarm, now_ms, self._layout, self._surroundings, limits, self._policy
+        )
 
     def attend(
         self, state: AssessState, case: Case, alarms: AlarmPicture, now_ms: int
@@ -92,6 +98,11 @@ class PointDesk:
             returned += issue(case, now_ms, Reason.ALARM_OPENED)
         gas, stopped = self._look(state, case, now_ms)
         contradicted = self._is_contradicted(state, case, now_ms)
+        told = _told(state.standing(case))
+        case.is_forecast = told is not None
+        is_believed = told is None or is_borne_out(
+            state, case, self._layout, self._surroundings, self._points.limits
+        )
         verdict = decide_point(
             case,
             alarms,
@@ -100,6 +111,8 @@ class PointDesk:
             self._surroundings,
             self._points,
             contradicted=contradicted,
+            told=told,
+            is_believed=is_believed,
         )
         if verdict is not None:
             return returned + self._conclude(state, case, verdict, gas, stopped, now_ms)
@@ -108,7 +121,12 @@ class PointDesk:
         return returned
 
     def _is_contradicted(self, state: AssessState, case: Case, now_ms: int) -> bool | None:
-        """Return whether other devices speak against those with an alarm; None: they still may."""
+        """Return whether other devices speak against those with an alarm; None: they still may.
+
+        Nothing does when another kind of signal speaks for it: pressure, works, or citizens.
+        """
+        if is_supported(state.findings_of(case)):
+            return False
         standing = state.standing(case)
         layout, around, points = self._layout, self._surroundings, self._points
         alone = is_alone(state, case, standing, layout, around, points, now_ms)
@@ -134,22 +152,27 @@ class PointDesk:
         self._place(state, case, stopped)
         case.level = Level.BLUE
         case.marks = self._marks(state, case, now_ms)
-        self._weigh(state, case, gas)
+        self._weigh(state, case)
         return self._publish(case, verdict.reason, now_ms)
 
     def _follow(self, state: AssessState, case: Case, now_ms: int) -> list[Message]:
         """Publish what changed: level, cause, place, or what stands at the place."""
-        is_worse = self._renew(state, case)
+        is_worse = self._renew(state, case) or state.renew_findings(case)
         gas, stopped = self._look(state, case, now_ms)
         before = case.level, case.cause, case.location.candidates[:1], case.marks
+        has_measured = case.is_forecast and _is_measured(state.standing(case))
         reason = Reason.ALARM_WORSE if is_worse else Reason.EVIDENCE_STRONGER
+        if has_measured:
+            case.is_forecast, reason = False, self._measure(case)
         reason = self._renew_cause(case, gas, stopped) or reason
         has_joined = len(case.devices) > case.placed_devices
         if (has_joined and not case.has_arrived) or case.cause is not before[1]:
             self._place(state, case, stopped)
         case.marks = self._marks(state, case, now_ms)
-        self._weigh(state, case, gas)
+        self._weigh(state, case)
         if (case.level, case.cause) == before[:2]:
+            if has_measured:
+                return self._publish(case, reason, now_ms)
             if case.location.candidates[:1] != before[2] and case.family == Family.GAS:
                 return self._publish(case, Reason.RELOCATED, now_ms)
             if case.marks != before[3]:
@@ -178,15 +201,23 @@ class PointDesk:
         """Return what speaks for one cause or another: other spaces, pressure, pumps."""
         if case.family == Family.GAS:
             standing = state.standing(case)
-            return (
-                gas_picture(state, standing, self._layout, self._surroundings, self._points),
-                (),
-            )
-        if case.family == Family.PONDING:
+            gas = gas_picture(state, standing, self._layout, self._surroundings, self._points)
+            is_biogas = is_held_as(Cause.BIOGAS, state.findings_of(case))
+            return replace(gas, is_biogas=is_biogas), ()
+        if case.family == Family.PONDING and not case.is_forecast:
             return _NO_GAS, stopped_pumps(
                 state, case, self._layout, self._surroundings, self._points, now_ms
             )
         return _NO_GAS, ()
+
+    def _measure(self, case: Case) -> Reason:
+        """Take over that what was forecast or told is measured now; return the reason."""
+        sure = self._points.confidence
+        if case.family == Family.GAS:
+            case.confidence = max(case.confidence, sure.gas_one_space)
+            return Reason.METHANE_HELD_ABOVE_LIMIT
+        case.confidence = max(case.confidence, sure.ponding)
+        return Reason.WATER_STANDS
 
     def _renew_cause(self, case: Case, gas: GasPicture, stopped: tuple[str, ...]) -> Reason | None:
         """Take over a worse cause; return why, None when it stays."""
@@ -235,15 +266,18 @@ class PointDesk:
             marks.append(Mark.WATER_GONE.value)
         return marks
 
-    def _weigh(self, state: AssessState, case: Case, gas: GasPicture) -> None:
+    def _weigh(self, state: AssessState, case: Case) -> None:
         """Bring level, likelihood and consequence up to date; none of them is ever lowered."""
         policy, place = self._policy, (case.location.x_m, case.location.y_m)
         households = round(case.people / policy.people_per_household, 1)
         element = case.location.candidates[0] if case.location.candidates else ""
+        findings = state.findings_of(case)
         consequence = consequence_of(households, element, place, self._exposure, policy)
+        consequence = consequence_with(consequence, findings)
         lone = len(case.devices) == 1 and bool(state.doubts[case.devices[0]])
-        support = Corroboration(bool(gas.spaces) and gas.has_pressure, lone)
-        level, adjustments = assess_level(case.evidence_level, consequence, support)
+        support = Corroboration(kinds_agree=False, is_lone_and_doubtful=lone)
+        level, adjustments = level_with(case.evidence_level, consequence, support, findings)
+        case.confidence = confidence_with(case.confidence, findings)
         if case.cause is Cause.BIOGAS:
             level, adjustments = Level.BLUE, (Adjustment.HELD_AS_BIOGAS,)
         elif case.cause is Cause.SURCHARGE:
@@ -254,8 +288,10 @@ class PointDesk:
             case.level = level
             kept = [str(one) for one in adjustments]
         else:
-            kept = [one for one in case.adjustments if one not in list(Mark)]
-        case.adjustments = [*kept, *case.marks]
+            marks = {*Mark, Adjustment.FORECAST}
+            kept = [one for one in case.adjustments if one not in marks]
+        told = [Adjustment.FORECAST.value] if case.is_forecast else []
+        case.adjustments = [*kept, *told, *case.marks]
         static = self._exposure.risk.get(element, (1, 1))[0]
         likelihood = live_likelihood(static, case.evidence_level)
         case.likelihood = max(case.likelihood, likelihood)
@@ -268,6 +304,17 @@ class PointDesk:
     def _publish(self, case: Case, reason: str, now_ms: int) -> list[Message]:
         incident = case.version_at(now_ms, reason, self._layout)
         return [incident, *issue(case, now_ms, reason)]
+
+
+def _is_measured(standing: list[Alarm]) -> bool:
+    return any(alarm.confidence is None for alarm in standing)
+
+
+def _told(standing: list[Alarm]) -> Alarm | None:
+    """Return the surest forecast a case rests on; None when something is measured."""
+    if _is_measured(standing) or not standing:
+        return None
+    return max(standing, key=lambda alarm: (alarm.confidence or 0.0, alarm.id))
 
 
 def _mark_reason(before: list[str], now: list[str]) -> Reason:

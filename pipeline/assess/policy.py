@@ -34,11 +34,22 @@ class AssessPolicy:
         decide_after_ms: Latest decision after opening, whatever the evidence.
         assess_limit_ms: Level → latest decision after opening at that level.
         early_rules: Rules whose provisional alarms already open an incident.
+        slow_rules: Rules on changes over hours: their cases are looked into by the ledger of
+            residuals, not by what changed at once.
+        slow_margin_ms: So long before such a rule's first violating sample the undisturbed blocks
+            end: what grows has grown for a while when it is seen.
+        slow_decide_ms: Latest decision about such a case after opening.
+        slow_relocate_ms: Shortest time between two searches for its place.
+        slow_until_ms: How long after opening its place is searched again.
+        slow_distance_m: A slow change so near to an incident of the mains is part of it …
+        slow_after_ms: … while that is open, and so long after it ended.
         low_head_rule: Rule that watches the service pressure.
         relocate_ms: Shortest time between two searches for one incident's place.
         relocate_until_ms: How long after opening the place is searched again.
         relocate_ratio: A new first candidate replaces the old one when it is so much likelier.
         update_ms: Shortest time between two versions that only list more alarms.
+        reopen_ms: An alarm that gets worse so long after it was raised opens nothing again: its
+            value before the fall is of another hour of the day by then.
         quiet_ms: After a closure, how long old alarms of the same group open nothing.
         reference_margin_ms: How long before the first violating sample the undisturbed
             reference ends: a device sampled every 300 s may have missed the onset by that much.
@@ -88,11 +99,19 @@ class AssessPolicy:
     decide_after_ms: int = 20 * MINUTE_MS
     assess_limit_ms: Mapping[Level, int] = field(default_factory=lambda: ASSESS_LIMIT_MS)
     early_rules: tuple[str, ...] = ("water.pressure_drop",)
+    slow_rules: tuple[str, ...] = ("water.dma_drift",)
+    slow_margin_ms: int = 120 * MINUTE_MS
+    slow_decide_ms: int = 360 * MINUTE_MS
+    slow_relocate_ms: int = 30 * MINUTE_MS
+    slow_until_ms: int = 24 * 60 * MINUTE_MS
+    slow_distance_m: float = 3000.0
+    slow_after_ms: int = 1440 * MINUTE_MS
     low_head_rule: str = "water.pressure_head"
     relocate_ms: int = 5 * MINUTE_MS
     relocate_until_ms: int = 60 * MINUTE_MS
     relocate_ratio: float = 2.0
     update_ms: int = 5 * MINUTE_MS
+    reopen_ms: int = 120 * MINUTE_MS
     quiet_ms: int = 30 * MINUTE_MS
     reference_margin_ms: int = 6 * MINUTE_MS
     reference_age_ms: int = 180 * MINUTE_MS
@@ -143,12 +162,21 @@ BASIS: Mapping[str, str] = MappingProxyType(
         "decide_after_ms": "proposed",
         "assess_limit_ms": "proposed: response plan of the rule set, assess_min",
         "early_rules": "proposed: a burst must not wait for its own confirmation",
+        "slow_rules": "name in the rule set",
+        "slow_margin_ms": "proposed: the rule needs three blocks of 30 min, and one of lag",
+        "slow_decide_ms": "proposed: a leak that grows for a day shows clearly within a quarter",
+        "slow_relocate_ms": "proposed: one block of residuals",
+        "slow_until_ms": "proposed: until a team is there, at most a day",
+        "slow_distance_m": "proposed: one pressure zone",
+        "slow_after_ms": "proposed: half of the 48 h whose median a slow change is measured against",
         "low_head_rule": "name in the rule set",
         "looks_at_once": "proposed: 0.2 s of work for 10,000 pipes on one core",
         "relocate_ms": "proposed: one normal sampling interval",
         "relocate_until_ms": "proposed: the on-scene limit of yellow",
         "relocate_ratio": "proposed: a crew is not sent on for a coin's toss",
         "update_ms": "proposed: one normal sampling interval",
+        "reopen_ms": "proposed: demand of an hour differs from that two hours before as much as a "
+        "fall of the blue limit (a city of 193,954 devices in its morning rise)",
         "quiet_ms": "quoted: events under 30 min apart in one area are one (NWS counting)",
         "reference_margin_ms": "proposed: one normal sampling interval (300 s) and one minute",
         "reference_age_ms": "proposed",

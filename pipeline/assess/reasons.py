@@ -39,6 +39,8 @@ class Reason(StrEnum):
     CLOSURE_DEPTH_REACHED = "closure_depth_reached"
     WATER_GONE = "water_gone"
     WATER_BACK = "water_back"
+    PONDING_FORECAST = "ponding_forecast"
+    CITIZENS_TELL = "citizens_tell"
 
 
 class Adjustment(StrEnum):
@@ -50,3 +52,4 @@ class Adjustment(StrEnum):
     RED_NEVER_LOWERED = "red_never_lowered"
     HELD_AS_BIOGAS = "held_as_biogas"
     NOTICE_ONLY = "notice_only"
+    FORECAST = "forecast_nothing_measured_yet"

@@ -1,7 +1,7 @@
 """The assess stage: alarms in, incidents and the warnings that go with them out."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,12 +12,14 @@ from pipeline.assess.grouping import Grouped, group_alarm
 from pipeline.assess.history import History
 from pipeline.assess.investigate import Finding, Investigator
 from pipeline.assess.layout import Layout
-from pipeline.assess.notices import cancel, cancelled, issue
+from pipeline.assess.lifecycle import ON_WARNINGS, WarningDesk, WarningState
+from pipeline.assess.notices import cancel, give_drafts, issue
 from pipeline.assess.point_policy import PointPolicy, default_point_policy
 from pipeline.assess.points import PointDesk
 from pipeline.assess.policy import MINUTE_MS, AssessPolicy
 from pipeline.assess.reasons import Reason
 from pipeline.assess.surroundings import Surroundings
+from pipeline.assess.wakes import SEARCHED, is_known_burst
 from pipeline.messages import (
     KEPT_FROM_ASSESS,
     Alarm,
@@ -33,16 +35,24 @@ from pipeline.messages import (
     WarningStatus,
 )
 from pipeline.ports import NetworkModel
+from pipeline.rules import Approval, ResponseLimits
 from pipeline.stage import pack, unpack
 from sensors.city import City
 from sensors.field import Feedback, FeedbackKind
 from sensors.levels import Level, worst
 from sensors.registry import Registry
 
-_NAME, _VERSION = "assess", 2
+_NAME, _VERSION = "assess", 4
 _MAINS = "water"
 """Domain that is assessed by the network model; every other is one of points."""
-_SEARCHED = frozenset({Cause.BURST, Cause.UNKNOWN, Cause.LOW_SUPPLY})
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What a snapshot holds."""
+
+    cases: AssessState
+    warnings: WarningState
 
 
 class AssessStage:
@@ -59,8 +69,21 @@ class AssessStage:
         model: NetworkModel | None,
         policy: AssessPolicy | None = None,
         points: PointPolicy | None = None,
+        *,
+        approval: Mapping[Level, Approval] | None = None,
+        response: Mapping[Level, ResponseLimits] | None = None,
     ) -> None:
-        """Build the stage; without a `model` the place of a burst is the largest drop."""
+        """Build the stage.
+
+        Args:
+            registry: The devices.
+            city: Its tables.
+            model: The platform's model; without one the place of a burst is the largest drop.
+            policy: Limits of the assessment.
+            points: The same of hazards at points.
+            approval: How warnings of a level are let out; a level left out is automatic.
+            response: Names the authority of each level.
+        """
         self._policy = policy or AssessPolicy()
         self._layout = Layout.of(registry, city, self._policy)
         exposure = Exposure.of(city)
@@ -74,6 +97,7 @@ class AssessStage:
         )
         devices = len(registry)
         self._state = AssessState(History.of(devices), np.zeros(devices, np.int64))
+        self._warnings = WarningDesk(approval or {}, response or {}, self._policy.update_ms)
 
     @property
     def name(self) -> str:
@@ -88,11 +112,11 @@ class AssessStage:
             match message:
                 case Samples():
                     state.history.add(message.batch)
-                case Alarm() if message.held not in KEPT_FROM_ASSESS:
+                case Alarm() if _is_evidence(message, state):
                     state.pending.append(message)
                 case ModelFinding():
                     state.findings[message.id] = message
-                case OperatorAct():
+                case OperatorAct(kind=kind) if kind in ON_WARNINGS:
                     state.acts.append(message)
                 case DeviceHealth():
                     self._note_health(message)
@@ -108,9 +132,12 @@ class AssessStage:
 
     def on_time(self, now_ms: int) -> Sequence[Message]:
         """Group the alarms of this moment, give drafts to their cases, look into what is due."""
+        acts, self._state.acts = self._state.acts, []
+        answered = self._warnings.answer(acts, now_ms)
+        self._investigator.note(self._state, now_ms)
         returned: list[Message] = []
         returned += self._group(now_ms)
-        returned += self._give_drafts(now_ms)
+        returned += give_drafts(self._state, now_ms, self._policy.join_window_ms)
         turn = self._turn(now_ms)
         for case in list(self._state.cases.values()):
             if case.domain != _MAINS:
@@ -119,29 +146,36 @@ class AssessStage:
                 returned += self._assess(case, now_ms, has_turn=turn is None or case.id in turn)
             elif case.status is IncidentStatus.CONFIRMED:
                 returned += self._follow(case, now_ms)
-        self._state.forget(now_ms, max(self._policy.quiet_ms, self._policy.join_window_ms))
-        return returned
+        released = self._warnings.release(returned, self._state, now_ms)
+        moved = self._warnings.on_time(self._state, now_ms)
+        keep_ms = max(self._policy.quiet_ms, self._policy.join_window_ms)
+        self._state.forget(now_ms, keep_ms, self._policy.slow_after_ms)
+        return [*answered, *released, *moved]
 
     def next_due(self) -> int | None:
         """Return when the next decision, search or version falls due."""
         due = [alarm.time_ms for alarm in self._state.pending]
+        due += [act.time_ms for act in self._state.acts]
+        warning_ms = self._warnings.next_due(self._state)
+        due += [] if warning_ms is None else [warning_ms]
         for case in self._state.cases.values():
             if case.status is IncidentStatus.ASSESSING:
-                due.append(case.opened_ms + self._policy.limit_ms(case.evidence_level))
+                due.append(self._investigator.due_ms(case))
             elif case.status is IncidentStatus.CONFIRMED:
                 if case.is_stale:
                     due.append(case.emitted_ms + self._policy.update_ms)
-                if self._is_searching(case, case.located_ms + self._policy.relocate_ms):
-                    due.append(case.located_ms + self._policy.relocate_ms)
+                if self._is_searching(case, case.located_ms + self._rest_ms(case)):
+                    due.append(case.located_ms + self._rest_ms(case))
         return min(due, default=None)
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
-        return pack(_NAME, _VERSION, self._state)
+        return pack(_NAME, _VERSION, _Kept(self._state, self._warnings.state))
 
     def restore(self, snapshot: bytes) -> None:
         """Replace the state by a snapshot."""
-        self._state = unpack(snapshot, _NAME, _VERSION, AssessState)
+        kept = unpack(snapshot, _NAME, _VERSION, _Kept)
+        self._state, self._warnings.state = kept.cases, kept.warnings
 
     # --- taking in ---
 
@@ -159,7 +193,9 @@ class AssessStage:
             return []
         case.status, case.ended_ms = IncidentStatus.CLOSED, now_ms
         reason = Reason.CLOSED_BY_SUPERVISION.value
-        return [case.version_at(now_ms, reason, self._layout), *cancel(case, now_ms, reason)]
+        incident = case.version_at(now_ms, reason, self._layout)
+        ended: list[Message] = [incident, *cancel(case, now_ms, reason)]
+        return self._warnings.release(ended, self._state, now_ms)
 
     def _group(self, now_ms: int) -> list[Message]:
         state = self._state
@@ -180,26 +216,6 @@ class AssessStage:
         if alarm.domain == _MAINS:
             return group_alarm(self._state, alarm, now_ms, self._layout, self._policy)
         return self._points.group(self._state, alarm, now_ms)
-
-    def _give_drafts(self, now_ms: int) -> list[Message]:
-        """Attach new drafts to the cases of their alarms; drafts of ended cases are cancelled."""
-        state = self._state
-        returned: list[Message] = []
-        waiting: list[WarningNotice] = []
-        for draft in state.drafts:
-            owners = [state.owner[alarm] for alarm in draft.alarms if alarm in state.owner]
-            case = state.cases.get(owners[0]) if owners else None
-            if case is not None and case.is_open and case.warning is None:
-                case.drafts.append(draft)
-            elif case is not None:
-                reason = Reason.MERGED_INTO_INCIDENT.value if case.is_open else case.reason
-                returned.append(cancelled(draft, now_ms, reason, case.id))
-            elif now_ms < draft.time_ms + self._policy.join_window_ms:
-                waiting.append(draft)
-            else:
-                returned.append(cancelled(draft, now_ms, Reason.ALARMS_WITHDRAWN, ""))
-        state.drafts = waiting
-        return returned
 
     # --- deciding ---
 
@@ -254,7 +270,7 @@ class AssessStage:
 
     def _find(self, case: Case, alarms: AlarmPicture, now_ms: int) -> Finding | None:
         """Look into a case when that can decide it; one search in `relocate_ms` at most."""
-        is_rested = not case.located_ms or now_ms >= case.located_ms + self._policy.relocate_ms
+        is_rested = not case.located_ms or now_ms >= case.located_ms + self._rest_ms(case)
         is_rested &= self._has_time(now_ms) or not alarms.is_raised
         is_ready = alarms.is_due or self._investigator.is_ready(self._state, case, now_ms)
         if is_ready and is_rested:
@@ -265,8 +281,8 @@ class AssessStage:
         self, case: Case, finding: Finding, verdict: Verdict, now_ms: int
     ) -> list[Message]:
         """Confirm or dismiss a case, with the warnings that follow."""
-        if verdict.status is IncidentStatus.CONFIRMED and self._is_known_burst(
-            case, finding, verdict
+        if verdict.status is IncidentStatus.CONFIRMED and is_known_burst(
+            self._state, case, finding, verdict, self._layout, self._policy
         ):
             verdict = replace(
                 verdict,
@@ -287,55 +303,12 @@ class AssessStage:
         incident = case.version_at(now_ms, verdict.reason, self._layout)
         return [incident, *cancel(case, now_ms, verdict.reason)]
 
-    def _is_known_burst(self, case: Case, finding: Finding, verdict: Verdict) -> bool:
-        """Return whether what was found is a burst that another incident already is about.
-
-        So it is when the leak is at a pipe that one names, or when it came in that one's wake
-        (shut valves and falling tanks move pressures too) and may be at one of its pipes or is
-        not surer than `second_confidence`.
-        """
-        if verdict.cause not in _SEARCHED:
-            return False
-        pipes: tuple[str, ...] = ()
-        if verdict.cause is Cause.BURST and finding.fit is not None:
-            pipes = finding.fit.pipes[: self._policy.candidates]
-        is_sure = verdict.confidence >= self._policy.second_confidence
-        for other in self._state.cases.values():
-            if other.id == case.id or other.status is not IncidentStatus.CONFIRMED:
-                continue
-            if other.cause is not Cause.BURST:
-                continue
-            shared = set(pipes) & set(other.location.candidates)
-            if pipes[:1] and pipes[0] in shared:
-                return True
-            if (shared or not is_sure) and self._is_in_wake(case, other):
-                return True
-        return False
-
-    def _is_in_wake(self, case: Case, burst: Case) -> bool:
-        """Return whether a case opened while or soon after a burst near by raised its alarms.
-
-        Once a team is there and shuts valves, until the burst is closed, it moves pressures in
-        its whole zone.
-        """
-        layout, reach_m = self._layout, self._policy.join_distance_m
-        away = layout.place_m[case.devices] - (burst.location.x_m, burst.location.y_m)
-        is_in_zone = np.hypot(away[:, 0], away[:, 1]).min() <= self._policy.works_distance_m
-        if burst.has_arrived and is_in_zone:
-            return True
-        if case.opened_ms > burst.newest_raised_ms + self._policy.join_window_ms:
-            return False
-        around = layout.neighbours.get(burst.area, frozenset()) | {burst.area}
-        if any(layout.area[number] in around for number in case.devices):
-            return True
-        return any(layout.are_near(case.devices[0], number, reach_m) for number in burst.devices)
-
     def _follow(self, case: Case, now_ms: int) -> list[Message]:
         """Keep a confirmed case up to date until a team is there: worse, elsewhere, more alarms."""
         is_worse = self._state.renew_evidence_level(case)
         is_search_due = (
             self._is_searching(case, now_ms)
-            and now_ms >= case.located_ms + self._policy.relocate_ms
+            and now_ms >= case.located_ms + self._rest_ms(case)
             and self._has_time(now_ms)
         )
         if is_worse or is_search_due:
@@ -352,9 +325,15 @@ class AssessStage:
 
     def _is_searching(self, case: Case, at_ms: int) -> bool:
         """Return whether the place of a confirmed case is still searched for at `at_ms`."""
-        is_young = at_ms <= case.opened_ms + self._policy.relocate_until_ms
-        is_searched = case.domain == _MAINS and case.cause in _SEARCHED
+        policy = self._policy
+        until_ms = policy.slow_until_ms if case.is_slow else policy.relocate_until_ms
+        is_young = at_ms <= case.opened_ms + until_ms
+        is_searched = case.domain == _MAINS and case.cause in SEARCHED
         return is_searched and is_young and not case.has_arrived
+
+    def _rest_ms(self, case: Case) -> int:
+        """Return the shortest time between two searches for a case's place."""
+        return self._policy.slow_relocate_ms if case.is_slow else self._policy.relocate_ms
 
     def _look_again(self, case: Case, now_ms: int, *, search: bool) -> Finding:
         alarms = self._investigator.picture(self._state, case, now_ms)
@@ -389,6 +368,11 @@ class AssessStage:
     def _publish(self, case: Case, reason: str, now_ms: int) -> list[Message]:
         incident = case.version_at(now_ms, reason, self._layout)
         return [incident, *issue(case, now_ms, reason)]
+
+
+def _is_evidence(alarm: Alarm, state: AssessState) -> bool:
+    """Return whether an alarm counts: one held back opens nothing, a known one is followed on."""
+    return alarm.held not in KEPT_FROM_ASSESS or alarm.id in state.owner
 
 
 def _decide(case: Case, verdict: Verdict, now_ms: int) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.city import City, Row
-from sensors.quantities import METHANE, METHANE_LEL, PUMP_STATE, WATER_LEVEL
+from sensors.quantities import GAS_PRESSURE, METHANE, METHANE_LEL, PUMP_STATE, WATER_LEVEL
 from sensors.readings import Floats, Int64s
 from sensors.registry import Registry
 
@@ -35,6 +35,9 @@ class Surroundings:
         roof_tank: High building → number of the device that watches its roof tank.
         side_by_side: Devices sorted so that those of one element and quantity are together.
         group: Rows of `side_by_side` in which each device's group begins and ends, (devices, 2).
+        pressure: Numbers of the devices that measure gas pressure, ascending.
+        pressure_m: Their places, (devices that measure gas pressure, 2).
+        set_low: The low limit set in each of them: one step of pressure, one limit.
         people: People at the nodes that hold them.
         people_at_m: Places of those nodes, (nodes, 2).
         known_pumps: Answers of `pumps_of` given before; the city does not change.
@@ -54,6 +57,9 @@ class Surroundings:
     roof_tank: Mapping[str, int]
     side_by_side: Int64s
     group: Int64s
+    pressure: Int64s
+    pressure_m: Floats
+    set_low: Floats
     people: Floats
     people_at_m: Floats
     known_pumps: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -77,6 +83,8 @@ class Surroundings:
         watches = np.flatnonzero(quantity == PUMP_STATE.name).tolist()
         levels = np.flatnonzero(quantity == WATER_LEVEL.name).tolist()
         crowd = _crowd(nodes)
+        pressure = np.flatnonzero(quantity == GAS_PRESSURE.name).astype(np.int64)
+        x_m, y_m = registry.numbers("x_m")[pressure], registry.numbers("y_m")[pressure]
         side_by_side, group = _side_by_side(np.array(element, dtype=str), quantity)
         return cls(
             kind=tuple(registry.texts("kind")),
@@ -93,6 +101,9 @@ class Surroundings:
             roof_tank={element[n]: n for n in levels if domain[n] == "fire"},
             side_by_side=side_by_side,
             group=group,
+            pressure=pressure,
+            pressure_m=np.column_stack([x_m, y_m]),
+            set_low=registry.numbers("alarm_low")[pressure],
             people=np.array([row["people"] for row in crowd], dtype=np.float64),
             people_at_m=_points([places[row["id"]] for row in crowd]),
         )
@@ -103,6 +114,22 @@ class Surroundings:
         together = self.side_by_side[begin:end]
         others: Int64s = together[together != number]
         return others
+
+    def beside(self, number: int, distance_m: float) -> Int64s:
+        """Return the devices that would show it too if what a device shows were so.
+
+        Of gas pressure they are those of the same step within a distance, because pipes that are
+        joined fall together; else those at the same element (`colleagues`).
+        """
+        place = int(np.searchsorted(self.pressure, number))
+        if place == len(self.pressure) or self.pressure[place] != number:
+            return self.colleagues(number)
+        here_m, low = self.pressure_m[place], self.set_low[place]
+        is_near = _distance_m(self.pressure_m, (here_m[0], here_m[1])) <= distance_m
+        is_near &= (self.set_low == low) | (np.isnan(self.set_low) & np.isnan(low))
+        is_near[place] = False
+        found: Int64s = self.pressure[is_near]
+        return found
 
     def people_near(self, place: Place, distance_m: float) -> float:
         """Return how many people live within a distance of a place."""
@@ -119,10 +146,15 @@ class Surroundings:
 
     def pipe_distance_m(self, rows: NDArray[np.intp], place: Place) -> Floats:
         """Return the distance of a place from each of some gas pipes."""
+        return _distance_m(self.feet_m(rows, place), place)
+
+    def feet_m(self, rows: NDArray[np.intp], place: Place) -> Floats:
+        """Return the point of each of some gas pipes that is nearest to a place, (rows, 2)."""
         first, way = self.gas_from_m[rows], self.gas_to_m[rows] - self.gas_from_m[rows]
         length = np.maximum((way**2).sum(axis=1), 1e-9)
         share = (((np.asarray(place) - first) * way).sum(axis=1) / length).clip(0.0, 1.0)
-        return _distance_m(first + share[:, None] * way, place)
+        feet: Floats = first + share[:, None] * way
+        return feet
 
     def pumps_of(self, element: str, reach_m: float) -> tuple[str, ...]:
         """Return the drainage pumps of a spot: those that draw from it, else the nearest ones."""

@@ -72,6 +72,20 @@ class DispatchState:
     over: dict[str, int] = field(default_factory=dict)
 
 
+def closed_places(state: DispatchState) -> list[Place]:
+    """Return where the platform knows a road to be closed by water.
+
+    That is from the depth at which it is closed until the water is gone and what was set up is
+    taken away.
+    """
+    return [
+        (case.incident.location.x_m, case.incident.location.y_m)
+        for case in state.cases.values()
+        if Mark.CLOSURE_DEPTH in case.incident.adjustments
+        and (Mark.WATER_GONE not in case.incident.adjustments or case.has_works)
+    ]
+
+
 def missing_steps(case: Case, steps: Sequence[PlanStep]) -> list[tuple[int, PlanStep]]:
     """Return the plan steps that still want a team, one entry an order, lead first.
 

@@ -8,6 +8,7 @@ from pipeline.dispatch.cases import (
     Case,
     DispatchState,
     OpenOrder,
+    closed_places,
     due_times,
     is_exhausted,
     missing_steps,
@@ -121,6 +122,7 @@ class DispatchDesk:
     ) -> Assignment:
         if step.role == "lead" and not targets and case.tried:
             return Assignment(None, 0.0, {}, Reason.SEARCH_EXHAUSTED)
+        self._roads.avoid(closed_places(state))
         is_known = any(set(step.skills) <= set(team.skills) for team in self._teams)
         choice = choose_team(
             self._teams,
@@ -136,6 +138,7 @@ class DispatchDesk:
 
     def _same_team(self, state: DispatchState, order: WorkOrder, reason: Reason) -> Assignment:
         team = next(team for team in self._teams if team.id == order.team)
+        self._roads.avoid(closed_places(state))
         minutes = drive_min(team, state.stands_at, (order.x_m, order.y_m), self._roads)
         return Assignment(team, minutes, {team.id: Standing.CHOSEN}, reason)
 

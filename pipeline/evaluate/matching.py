@@ -20,7 +20,9 @@ class MatchLimits:
 
     Attributes:
         distance_m: Largest distance, unless both lie in the same area.
-        before_onset_h: An issue may come so long before the onset.
+        before_onset_h: The issue of a forecast may come so long before the onset.
+        before_measured_min: The issue of anything else may come so long before it: one sampling
+            interval. Told earlier, it was told of something that had not begun.
         after_harm_min: It may come so long after harm began; any time before the end of the
             run when no harm came.
         same_place_m: True incidents of one kind so near to each other are one event while their
@@ -29,13 +31,17 @@ class MatchLimits:
 
     distance_m: float = 500.0
     before_onset_h: float = 6.0
+    before_measured_min: float = 5.0
     after_harm_min: float = 30.0
     same_place_m: float = 25.0
 
 
 @dataclass(frozen=True, slots=True)
 class FoundCase:
-    """An incident that left the platform, as the matching sees it."""
+    """An incident that left the platform, as the matching sees it.
+
+    `is_forecast`: it was told as something to come, before anything was measured.
+    """
 
     id: str
     domain: str
@@ -44,6 +50,7 @@ class FoundCase:
     y_m: float
     issued_ms: int
     elements: tuple[str, ...] = ()
+    is_forecast: bool = False
 
 
 def events(
@@ -113,7 +120,10 @@ def is_match(case: FoundCase, truth: TrueIncident, end_ms: int, limits: MatchLim
         return False
     if case.area != truth.area and distance_m(case, truth) > limits.distance_m:
         return False
-    first_ms = truth.onset_ms - round(limits.before_onset_h * _HOUR_MS)
+    if case.is_forecast:
+        first_ms = truth.onset_ms - round(limits.before_onset_h * _HOUR_MS)
+    else:
+        first_ms = truth.onset_ms - round(limits.before_measured_min * _MINUTE_MS)
     if truth.harm_ms is None:
         last_ms = end_ms
     else:

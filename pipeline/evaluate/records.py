@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from pipeline.evaluate.kpis import AlarmBook
 from pipeline.evaluate.matching import FoundCase
 from pipeline.messages import (
+    OUTSIDE,
     UNCLAIMED,
     CaseEvaluation,
     Cause,
@@ -13,23 +15,24 @@ from pipeline.messages import (
     Milestone,
     Slip,
     WarningNotice,
-    WarningStatus,
 )
 from sensors.ground_truth import TrueIncident
 from sensors.levels import Level
 
-_OUTSIDE = (WarningStatus.ISSUED, WarningStatus.UPDATED)
+FORECAST = "ponding_forecast"
+"""Reason of an incident that is told before anything is measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Where a version of an incident held it to be."""
+    """Where a version of an incident held it to be, and why it was told."""
 
     time_ms: int
     x_m: float
     y_m: float
     element: str
     candidates: tuple[str, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ class CaseRecord:
             y_m=estimate.y_m,
             issued_ms=self.issued_ms() or 0,
             elements=estimate.candidates,
+            is_forecast=self.estimates[min(self.estimates)].reason == FORECAST,
         )
 
 
@@ -103,16 +107,20 @@ class EvaluateState:
     """Everything the scores are made of.
 
     Attributes:
+        harm_levels: True incident → its level when harm began: the mildest of its versions that
+            know of harm, since levels only ever rise.
         clocks: Incident → clock (with the order for arrivals) → whether it was met in time;
             an overdue one counts as due and not in time until its milestone comes.
         given: Incident → evaluation emitted last.
+        book: What operators were told of alarms, and what they did.
     """
 
     truths: dict[str, TrueIncident] = field(default_factory=dict)
+    harm_levels: dict[str, Level] = field(default_factory=dict)
     cases: dict[str, CaseRecord] = field(default_factory=dict)
     clocks: dict[str, dict[str, bool]] = field(default_factory=dict)
-    alarms: int = 0
     given: dict[str, CaseEvaluation] = field(default_factory=dict)
+    book: AlarmBook = field(default_factory=AlarmBook)
 
     def case(self, incident: str) -> CaseRecord:
         """Return the record of an incident, a new one when it is not known yet."""
@@ -120,9 +128,25 @@ class EvaluateState:
 
     def note_truth(self, truth: TrueIncident) -> None:
         """Keep the version of a true incident that knows most; versions only ever learn."""
+        if truth.harm_ms is not None:
+            level = self.harm_levels.get(truth.id, truth.level)
+            self.harm_levels[truth.id] = max(level, truth.level)
         known = self.truths.get(truth.id)
         if known is None or _knowledge(truth) >= _knowledge(known):
             self.truths[truth.id] = truth
+
+    def level_at_harm(self, event: TrueIncident) -> Level:
+        """Return the level an event had when it first did harm; its own when that is not known.
+
+        The harm of an event of several parts is that of the part which did harm first.
+        """
+        parts = [
+            name
+            for name, truth in self.truths.items()
+            if truth.kind is event.kind and truth.harm_ms == event.harm_ms
+        ]
+        part = event.id if event.id in parts or not parts else min(parts)
+        return self.harm_levels.get(part, event.level)
 
     def note_incident(self, incident: Incident) -> None:
         """Note a version; only confirmed ones count as having left the platform."""
@@ -133,13 +157,18 @@ class EvaluateState:
         location = incident.location
         element = location.candidates[0] if location.candidates else ""
         case.estimates[incident.version] = Estimate(
-            incident.time_ms, location.x_m, location.y_m, element, location.candidates
+            incident.time_ms,
+            location.x_m,
+            location.y_m,
+            element,
+            location.candidates,
+            incident.reason,
         )
         case.issues.append(Issue(incident.time_ms, incident.level))
 
     def note_warning(self, warning: WarningNotice) -> None:
         """Note a warning that went out for an incident."""
-        if warning.status in _OUTSIDE and warning.incident:
+        if warning.status in OUTSIDE and warning.incident:
             self.case(warning.incident).issues.append(Issue(warning.time_ms, warning.level))
 
     def note_milestone(self, milestone: Milestone) -> None:

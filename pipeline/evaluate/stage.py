@@ -10,7 +10,8 @@ from pipeline.evaluate.records import CaseRecord, EvaluateState
 from pipeline.evaluate.scores import Contingency, mean, ratio
 from pipeline.messages import (
     Alarm,
-    AlarmState,
+    AlarmFlood,
+    AlarmHandling,
     CaseEvaluation,
     Closure,
     Incident,
@@ -20,11 +21,12 @@ from pipeline.messages import (
     Slip,
     WarningNotice,
 )
+from pipeline.rules import AlarmPolicy
 from pipeline.stage import pack, unpack
 from sensors.city import City
 from sensors.ground_truth import TrueIncident
 
-_VERSION = 2
+_VERSION = 4
 _MINUTE_MS = 60_000.0
 
 
@@ -36,8 +38,21 @@ class EvaluateStage:
 
     name = "evaluate"
 
-    def __init__(self, city: City, limits: MatchLimits | None = None) -> None:
-        """Take the city (its links give distances in pipes) and the matching tolerances."""
+    def __init__(
+        self,
+        city: City,
+        limits: MatchLimits | None = None,
+        *,
+        alarm_policy: AlarmPolicy | None = None,
+    ) -> None:
+        """Take the city (its links give distances in pipes) and what is measured against.
+
+        Args:
+            city: The platform's tables of the city.
+            limits: Matching tolerances.
+            alarm_policy: Operators on shift and what a flood is to them.
+        """
+        self._alarm_policy = alarm_policy or AlarmPolicy()
         self._pipes = PipeSteps(city)
         self._limits = limits or MatchLimits()
         self._state = EvaluateState()
@@ -48,9 +63,10 @@ class EvaluateStage:
         out: list[Message] = []
         for message in batch:
             match message:
-                case Alarm(state=AlarmState.RAISED):
-                    state.alarms += 1
+                case Alarm() | AlarmHandling() | AlarmFlood():
+                    state.book.note(message)
                 case Incident():
+                    state.book.note(message)
                     state.note_incident(message)
                 case WarningNotice():
                     state.note_warning(message)
@@ -68,6 +84,7 @@ class EvaluateStage:
 
     def on_time(self, now_ms: int) -> Sequence[Message]:
         """Return nothing: evaluation waits for closures and for `finish`."""
+        self._state.book.begin(now_ms)
         return ()
 
     def next_due(self) -> int | None:
@@ -124,7 +141,7 @@ class EvaluateStage:
             truth=truth.id if truth else "",
             is_hit=truth is not None,
             detection_delay_min=_detection_delay_min(case, truth) if truth else None,
-            lead_time_min=_lead_time_min(case, truth) if truth else None,
+            lead_time_min=self._lead_time_min(case, truth) if truth else None,
             location_error_m=distance_m(case.as_found(), truth) if truth else None,
             location_error_pipes=self._pipes_off(case, truth) if truth else None,
             clocks_due=due,
@@ -146,7 +163,7 @@ class EvaluateStage:
         hits = [
             (state.cases[by_truth[truth.id]], truth) for truth in hazards if truth.id in by_truth
         ]
-        leads = {truth.id: _lead_time_min(case, truth) for case, truth in hits}
+        leads = {truth.id: self._lead_time_min(case, truth) for case, truth in hits}
         harmful = [truth for truth in hazards if truth.harm_ms is not None]
         due, in_time = state.clock_counts(sorted(state.clocks))
         return RunEvaluation(
@@ -163,12 +180,25 @@ class EvaluateStage:
             detection_delay_min=mean(_detection_delay_min(case, truth) for case, truth in hits),
             location_error_m=mean(distance_m(case.as_found(), truth) for case, truth in hits),
             timeliness=ratio(in_time, due),
-            alarms=state.alarms,
+            alarms=state.book.activations,
             matches={truth: by_truth[truth] for truth in sorted(by_truth)},
             time_ms=now_ms,
             reason=Reason.RUN_ENDED,
             location_error_pipes=mean(self._pipes_off(case, truth) for case, truth in hits),
+            alarms_kpi=state.book.figures(now_ms, self._alarm_policy),
         )
+
+    def _lead_time_min(self, case: CaseRecord, truth: TrueIncident) -> float | None:
+        """Return minutes from the first issue at or above the true level to the harm.
+
+        The true level is the one it had when harm began: how much worse it became afterwards
+        could not be told before the harm. None when there was no harm, or the level was never
+        reached.
+        """
+        issued_ms = case.issued_ms(self._state.level_at_harm(truth))
+        if truth.harm_ms is None or issued_ms is None:
+            return None
+        return (truth.harm_ms - issued_ms) / _MINUTE_MS
 
     def _pipes_off(self, case: CaseRecord, truth: TrueIncident) -> int | None:
         return self._pipes.between(case.estimate().element, truth.element)
@@ -193,14 +223,3 @@ def _detection_delay_min(case: CaseRecord, truth: TrueIncident) -> float | None:
         return None
     detectable_ms = min(truth.detectable_ms.values(), default=truth.onset_ms)
     return (issued_ms - detectable_ms) / _MINUTE_MS
-
-
-def _lead_time_min(case: CaseRecord, truth: TrueIncident) -> float | None:
-    """Return minutes from the first issue at or above the true level to the harm.
-
-    None when there was no harm, or the level was never reached.
-    """
-    issued_ms = case.issued_ms(truth.level)
-    if truth.harm_ms is None or issued_ms is None:
-        return None
-    return (truth.harm_ms - issued_ms) / _MINUTE_MS

@@ -1,6 +1,6 @@
 """What evaluate and report say: verdicts, scores, bulletins, and what citizens told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
@@ -28,7 +28,10 @@ class CaseEvaluation(OfIncident):
 
 @dataclass(frozen=True, slots=True)
 class RunEvaluation:
-    """Scores of a whole run (domain/README §2.8); None where a denominator is zero."""
+    """Scores of a whole run (domain/README §2.8); None where a denominator is zero.
+
+    `alarms_kpi` are the figures of alarm management (§2.9), as `AlarmBook.figures` names them.
+    """
 
     STAGE: ClassVar[str] = "evaluate"
     true: int
@@ -50,6 +53,7 @@ class RunEvaluation:
     reason: str
     actor: str = "evaluate"
     location_error_pipes: float | None = None
+    alarms_kpi: dict[str, float | int | dict[str, float | int]] = field(default_factory=dict)
 
     @property
     def subject(self) -> str:
@@ -58,8 +62,10 @@ class RunEvaluation:
 
 
 class BulletinKind(StrEnum):
-    """Kinds of report (快报, 续报, 终报) and the run's own summary."""
+    """Kinds of report (预警通报, 快报, 续报, 终报) and the run's own summary."""
 
+    NOTICE = "notice"
+    """A version of a warning that is out, with its CAP message."""
     FLASH = "flash"
     FOLLOW_UP = "follow_up"
     FINAL = "final"
@@ -68,7 +74,10 @@ class BulletinKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bulletin:
-    """A report that goes out: its fields and its Markdown text."""
+    """A report that goes out: its fields and its Markdown text.
+
+    `cap` is the CAP 1.2 message (XML) of a notice, empty for every other kind.
+    """
 
     STAGE: ClassVar[str] = "report"
     id: str
@@ -82,6 +91,7 @@ class Bulletin:
     reason: str
     actor: str = "report"
     sent_to: tuple[str, ...] = ()
+    cap: str = ""
 
     @property
     def subject(self) -> str:

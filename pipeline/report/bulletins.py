@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from pipeline.messages import Bulletin, BulletinKind, Incident
 from pipeline.report.cases import Case, Entry
 from pipeline.report.gazetteer import Gazetteer
+from pipeline.report.grounds import first_sample_ms, ground_lines
 from pipeline.report.intervals import FOLLOW_UPS
 from pipeline.report.markdown import document
+from pipeline.report.notices import AUTHOR, STATUS
 from pipeline.report.reasons import Reason
 from pipeline.report.review import lessons, rectification, verdict
 from pipeline.report.words import (
@@ -21,12 +23,8 @@ from pipeline.report.words import (
     level_text,
     minutes_text,
 )
-from pipeline.rules import ResponseLimits
+from pipeline.rules import ResponseLimits, Rule
 from sensors.levels import Level
-
-AUTHOR = "Tocsin duty desk (automatic)"
-STATUS = "Exercise"
-"""Nothing a simulator writes is ever `Actual`."""
 
 _LABELS: Mapping[str, str] = {
     "number": "Number",
@@ -50,6 +48,7 @@ _LABELS: Mapping[str, str] = {
     "advice": "Advice",
     "help_needed": "Help needed",
     "responsibility": "Responsible body",
+    "report_time": "Report time",
     "next_report": "Next report",
     "author": "Author",
     "approver": "Approver",
@@ -62,17 +61,29 @@ class BulletinWriter:
     """Writes the bulletins of a case; number and course are kept by the case."""
 
     def __init__(
-        self, places: Gazetteer, limits: Mapping[Level, ResponseLimits], times: CityTime
+        self,
+        places: Gazetteer,
+        limits: Mapping[Level, ResponseLimits],
+        times: CityTime,
+        rules: Mapping[str, Rule],
     ) -> None:
         self._places = places
         self._limits = limits
         self._times = times
+        self._rules = rules
 
     def flash(self, case: Case, now_ms: int, reason: Reason) -> Bulletin:
         """Write the first report (快报)."""
         fields = self._head(case, BulletinKind.FLASH, now_ms) | self._situation(case, now_ms)
+        basis, models = self._basis(case), list(case.findings.values())
+        fields |= {"basis": "; ".join(basis) or UNKNOWN}
+        fields |= {"report_time": self._report_time(case, now_ms)}
         fields |= self._foot(case, self._next(case, now_ms))
-        sections = [("Measures taken", self._lines(_measures(case), now_ms))]
+        sections = [
+            ("Measures taken", self._lines(_measures(case), now_ms)),
+            ("Numbers behind the alarms", basis),
+            ("Findings of warning models", models),
+        ]
         return self._bulletin(case, BulletinKind.FLASH, fields, sections, now_ms, reason)
 
     def follow_up(self, case: Case, now_ms: int, reason: Reason) -> Bulletin:
@@ -100,7 +111,11 @@ class BulletinWriter:
             "evaluation": verdict(case),
             "lessons": lessons(case),
             "rectification": rectification(case, responsible),
+            "warnings": self._lines(case.warnings, now_ms) or ["None went out"],
+            "basis": self._basis(case) or [UNKNOWN],
         }
+        if case.findings:
+            points["models"] = list(case.findings.values())
         found = f", found at {case.found}" if case.found else ""
         fields = self._head(case, BulletinKind.FINAL, now_ms) | {
             "refers_to": _bulletin_id(case, 1),
@@ -118,6 +133,9 @@ class BulletinWriter:
             ("Evaluation", points["evaluation"]),
             ("Lessons", points["lessons"]),
             ("To be put right", points["rectification"]),
+            ("Versions of the warning", points["warnings"]),
+            ("Numbers behind the alarms", points["basis"]),
+            ("Findings of warning models", points.get("models", [])),
         ]
         return self._bulletin(case, BulletinKind.FINAL, fields, sections, now_ms, reason)
 
@@ -167,6 +185,20 @@ class BulletinWriter:
         due_ms = follow_up.due_ms(now_ms, has_news=True)
         when = self._times.full(due_ms if due_ms is not None else now_ms)
         return when if follow_up.is_regular else f"on news, not before {when}"
+
+    def _basis(self, case: Case) -> list[str]:
+        return ground_lines(case.grounds.values(), self._rules)
+
+    def _report_time(self, case: Case, now_ms: int) -> str:
+        """Return the time since the warning was issued beside the limit of the level."""
+        limit_min = self._limits[case.incident.level].report_min
+        limit = "no limit" if limit_min is None else f"limit {minutes_text(limit_min)}"
+        if case.issued_ms is None:
+            return f"no warning is out yet, {limit}"
+        minutes = (now_ms - case.issued_ms) / 60_000
+        is_late = limit_min is not None and minutes > limit_min
+        used = f"{minutes_text(minutes)} after the warning was issued, {limit}"
+        return f"{used}: {'late' if is_late else 'in time'}"
 
     def _units(self, case: Case) -> str:
         units = [f"{self._places.team(unit.team)}: {unit.state}" for unit in case.units.values()]
@@ -230,12 +262,7 @@ def _measures(case: Case) -> list[Entry]:
 
 def began_ms(incident: Incident) -> int:
     """Return the first violating sample among the alarms, else when the incident was opened."""
-    times = [
-        int(tail)
-        for tail in (alarm.rpartition("/")[2] for alarm in incident.alarms)
-        if tail.isdigit()
-    ]
-    return min(times, default=incident.opened_ms)
+    return first_sample_ms(incident.alarms, incident.opened_ms)
 
 
 def _source(incident: Incident) -> str:

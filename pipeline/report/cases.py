@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from pipeline.messages import CaseEvaluation, Closure, Incident
+from pipeline.messages import CaseEvaluation, Closure, Incident, ModelFinding, WarningNotice
+from pipeline.report.cap import CapThread
+from pipeline.report.grounds import Ground
 from sensors.field import HotlineReport
 from sensors.levels import Level
 
@@ -43,6 +45,11 @@ class Case:
         lacks: Why a plan step has no team at the moment, empty when none is missing.
         late: Clocks that were met late or are overdue, in words.
         calls: Ids of what citizens told near its place.
+        warnings: Versions of its warning, in words.
+        known_warnings: Warnings that were issued or asked for in its name.
+        issued_ms: When its warning first left the platform, None before.
+        grounds: Numbers behind its alarms, by alarm.
+        findings: What warning models found, in words, by finding.
     """
 
     incident: Incident
@@ -62,6 +69,11 @@ class Case:
     calls: list[str] = field(default_factory=list)
     closure: Closure | None = None
     evaluation: CaseEvaluation | None = None
+    warnings: list[Entry] = field(default_factory=list)
+    known_warnings: list[str] = field(default_factory=list)
+    issued_ms: int | None = None
+    grounds: dict[str, Ground] = field(default_factory=dict)
+    findings: dict[str, str] = field(default_factory=dict)
 
     def note(self, time_ms: int, text: str, *, is_measure: bool = False) -> None:
         """Add a line to the course."""
@@ -74,8 +86,22 @@ class Case:
 
 @dataclass(slots=True)
 class ReportState:
-    """All confirmed cases, how many summaries went out, and what citizens told of late."""
+    """What the stage remembers.
+
+    Attributes:
+        cases: Confirmed cases by incident.
+        summaries: How many summaries went out.
+        calls: What citizens told of late.
+        threads: CAP messages of the warnings that are out, by warning.
+        early: Versions of warnings whose incident is not confirmed yet, by incident.
+        standing: Numbers of the alarms that stand, by alarm.
+        found: Findings of warning models that stand, by finding.
+    """
 
     cases: dict[str, Case] = field(default_factory=dict)
     summaries: int = 0
     calls: list[HotlineReport] = field(default_factory=list)
+    threads: dict[str, CapThread] = field(default_factory=dict)
+    early: dict[str, list[WarningNotice]] = field(default_factory=dict)
+    standing: dict[str, Ground] = field(default_factory=dict)
+    found: dict[str, ModelFinding] = field(default_factory=dict)

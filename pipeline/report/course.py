@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from math import hypot
 
 from pipeline.messages import (
+    OUTSIDE,
     Cause,
     Closure,
     Dispatch,
@@ -11,12 +12,14 @@ from pipeline.messages import (
     IncidentStatus,
     Mark,
     Milestone,
+    ModelFinding,
     Slip,
     WarningNotice,
     WarningStatus,
 )
-from pipeline.report.cases import Case, UnitTrack
+from pipeline.report.cases import Case, Entry, UnitTrack
 from pipeline.report.gazetteer import Gazetteer
+from pipeline.report.grounds import finding_line
 from pipeline.report.words import (
     CALLS,
     CAUSES,
@@ -39,6 +42,8 @@ _CONTAINED = (
     FeedbackKind.BARRIER_PLACED,
 )
 _MINUTE_MS = 60_000
+_UNASKED = "assess"
+"""Actor of a version of a warning that nobody had to approve."""
 NEAR_M = 1000.0
 """Incidents of two domains so near to each other may have to do with one another (proposed)."""
 
@@ -108,10 +113,37 @@ def note_version(case: Case, incident: Incident) -> None:
 
 
 def note_warning(case: Case, warning: WarningNotice) -> None:
-    """Note that a warning went out or was cancelled."""
-    if warning.status in (WarningStatus.ISSUED, WarningStatus.CANCELLED):
-        level = level_text(warning.level)
-        case.note(warning.time_ms, f"Warning {warning.id} {warning.status} at level {level}")
+    """Note a version of a warning: asked for, out, changed or taken back.
+
+    A draft taken back that never became this case's warning is no news, nor is an update that
+    leaves the level as it is; the list of versions has it all the same.
+    """
+    is_over = warning.status is WarningStatus.CANCELLED
+    if warning.status is WarningStatus.DRAFT:
+        return
+    if is_over and warning.id not in case.known_warnings:
+        return
+    if warning.id not in case.known_warnings:
+        case.known_warnings.append(warning.id)
+    if warning.status in OUTSIDE and case.issued_ms is None:
+        case.issued_ms = warning.time_ms
+    level, status = level_text(warning.level), reason_text(warning.status.value)
+    by = "" if warning.actor == _UNASKED else f" by {warning.actor}"
+    text = f"Warning {warning.id} {status}{by} at level {level}"
+    told = f"Version {warning.version}: {status}{by}, level {level} ({reason_text(warning.reason)})"
+    case.warnings.append(Entry(warning.time_ms, told))
+    if warning.status is not WarningStatus.UPDATED:
+        case.note(warning.time_ms, text)
+
+
+def note_finding(case: Case, finding: ModelFinding) -> None:
+    """Note what a warning model found about the case, or that it no longer does."""
+    if not finding.is_on and finding.id not in case.findings:
+        return
+    text = finding_line(finding)
+    if finding.is_on:
+        case.findings[finding.id] = text
+    case.note(finding.time_ms, text)
 
 
 def note_dispatch(case: Case, dispatch: Dispatch, places: Gazetteer) -> None:

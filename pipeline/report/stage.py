@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from pipeline.messages import (
+    Alarm,
     Bulletin,
     CaseEvaluation,
     Closure,
@@ -11,25 +12,33 @@ from pipeline.messages import (
     IncidentStatus,
     Message,
     Milestone,
+    ModelFinding,
     RunEvaluation,
     Slip,
     WarningNotice,
+    WarningStatus,
 )
 from pipeline.report import calls, course
 from pipeline.report.bulletins import BulletinWriter
+from pipeline.report.cap import CapWriter
+from pipeline.report.cap_area import CapPlaces, Origin
+from pipeline.report.cap_words import cap_words
 from pipeline.report.cases import Case, ReportState
 from pipeline.report.gazetteer import Gazetteer
+from pipeline.report.grounds import gather, is_of, note_alarm
 from pipeline.report.intervals import FOLLOW_UPS
+from pipeline.report.notices import NoticeWriter
 from pipeline.report.reasons import Reason
 from pipeline.report.summary import run_summary
 from pipeline.report.words import CityTime
-from pipeline.rules import ResponseLimits
+from pipeline.rules import ResponseLimits, Rule
 from pipeline.stage import pack, unpack
 from sensors.city import City
 from sensors.field import Feedback, HotlineReport
 from sensors.levels import Level
 
-_VERSION = 2
+_VERSION = 3
+_CITY_ORIGIN = Origin()
 
 
 class ReportStage:
@@ -42,12 +51,37 @@ class ReportStage:
     name = "report"
 
     def __init__(
-        self, city: City, limits: Mapping[Level, ResponseLimits], *, utc_offset_min: int = 480
+        self,
+        city: City,
+        limits: Mapping[Level, ResponseLimits],
+        *,
+        utc_offset_min: int = 480,
+        rules: Mapping[str, Rule] | None = None,
+        origin: Origin = _CITY_ORIGIN,
+        cap_status: str = "exercise",
     ) -> None:
-        """Take the city (names, risk points), limits by level, and the city's UTC offset."""
+        """Build the stage.
+
+        Args:
+            city: Names, risk points and outlines of areas.
+            limits: Response limits by level.
+            utc_offset_min: The city's UTC offset.
+            rules: Rules by id, for the sources of their figures.
+            origin: Where the point 0, 0 of the city's plane lies, for CAP.
+            cap_status: `exercise` or `test`.
+        """
         self._places = Gazetteer(city)
         self._times = CityTime(utc_offset_min)
-        self._writer = BulletinWriter(self._places, limits, self._times)
+        self._writer = BulletinWriter(self._places, limits, self._times, rules or {})
+        cap = CapWriter(
+            CapPlaces(city, origin),
+            self._places,
+            cap_words(),
+            city=city.id,
+            utc_offset_min=utc_offset_min,
+            status=cap_status,
+        )
+        self._notices = NoticeWriter(self._places, cap, limits, rules or {}, self._times)
         self._state = ReportState()
 
     def on_batch(self, batch: Sequence[Message], now_ms: int) -> Sequence[Message]:
@@ -57,6 +91,12 @@ class ReportStage:
             match message:
                 case Incident():
                     self._on_incident(message)
+                case Alarm():
+                    note_alarm(self._state.standing, message)
+                case ModelFinding():
+                    self._on_finding(message)
+                case WarningNotice():
+                    out += self._on_warning(message)
                 case HotlineReport():
                     state = self._state
                     state.calls = [*calls.recent(state.calls, now_ms), message]
@@ -67,7 +107,7 @@ class ReportStage:
                     state = self._state
                     out.append(run_summary(message, state, self._places, self._times, now_ms))
                     state.summaries += 1
-                case WarningNotice() | Dispatch() | Feedback() | Slip() | Milestone() | Closure():
+                case Dispatch() | Feedback() | Slip() | Milestone() | Closure():
                     case = self._state.cases.get(message.incident)
                     if case is not None:
                         self._note(case, message)
@@ -83,6 +123,7 @@ class ReportStage:
             if _is_ended(case):
                 continue
             if case.flash_ms is None:
+                self._gather(case)
                 case.flash_ms = now_ms
                 out.append(self._give(case, self._writer.flash(case, now_ms, Reason.CONFIRMED)))
             elif (reason := _follow_up_reason(case, now_ms)) is not None:
@@ -111,19 +152,55 @@ class ReportStage:
         elif incident.status == IncidentStatus.CONFIRMED:
             others = [self._state.cases[name] for name in sorted(self._state.cases)]
             case = self._state.cases[incident.id] = course.open_case(incident)
+            for notice in self._state.early.pop(incident.id, []):
+                course.note_warning(case, notice)
+            for finding in self._state.found.values():
+                if is_of(finding, incident):
+                    course.note_finding(case, finding)
             course.relate(case, others)
             for call in self._state.calls:
                 if calls.is_about(call, case):
                     calls.add_call(call, case)
 
+        if case is not None:
+            self._gather(case)
+
+    def _gather(self, case: Case) -> None:
+        """Keep the numbers behind a case's alarms before they are cleared."""
+        case.grounds = gather(case.grounds, case.incident.alarms, self._state.standing)
+
+    def _on_warning(self, notice: WarningNotice) -> list[Message]:
+        """Note a version of a warning; return its notice when it leaves the platform."""
+        state = self._state
+        case = state.cases.get(notice.incident)
+        grounds = gather({}, notice.alarms, state.standing)
+        if case is not None:
+            self._gather(case)
+            grounds = case.grounds or grounds
+            course.note_warning(case, notice)
+        elif notice.status is WarningStatus.CANCELLED:
+            state.early.pop(notice.incident, None)
+        elif notice.incident and notice.status is not WarningStatus.DRAFT:
+            state.early.setdefault(notice.incident, []).append(notice)
+        told = self._notices.write(notice, state.threads, case, grounds)
+        return [] if told is None else [told]
+
+    def _on_finding(self, finding: ModelFinding) -> None:
+        state = self._state
+        if finding.is_on:
+            state.found[finding.id] = finding
+        else:
+            state.found.pop(finding.id, None)
+        for case in state.cases.values():
+            if not _is_ended(case) and is_of(finding, case.incident):
+                course.note_finding(case, finding)
+
     def _note(
         self,
         case: Case,
-        message: WarningNotice | Dispatch | Feedback | Slip | Milestone | Closure,
+        message: Dispatch | Feedback | Slip | Milestone | Closure,
     ) -> None:
         match message:
-            case WarningNotice():
-                course.note_warning(case, message)
             case Dispatch():
                 course.note_dispatch(case, message, self._places)
             case Feedback():

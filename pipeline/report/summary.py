@@ -1,15 +1,18 @@
 """The summary of a run (通报): scores, cases, and who was late."""
 
+from collections.abc import Mapping, Sequence
+
 from pipeline.messages import Bulletin, BulletinKind, RunEvaluation
-from pipeline.report.bulletins import AUTHOR, STATUS
 from pipeline.report.cases import Case, ReportState
 from pipeline.report.gazetteer import Gazetteer
 from pipeline.report.markdown import document, table
+from pipeline.report.notices import AUTHOR, STATUS
 from pipeline.report.reasons import Reason
 from pipeline.report.review import NOT_CLAIMED, is_false
 from pipeline.report.words import CAUSES, DOMAINS, KINDS, CityTime, minutes_text, number_text
 
 _DOMAIN_HEAD = ("Domain", "Cases", "Closed", "Hits", "False", "Calls of citizens")
+_KPI_HEAD = ("Figure", "Value")
 _CASE_HEAD = ("Incident", "Level", "Cause", "Place", "Confirmed", "Closed", "Verdict")
 
 
@@ -30,6 +33,8 @@ def run_summary(
         text += "\n## Cases\n\n" + table(_CASE_HEAD, rows) + "\n"
     if {case.incident.domain for case in cases} - {"water"}:
         text += "\n## By domain\n\n" + table(_DOMAIN_HEAD, _domain_rows(cases)) + "\n"
+    if shown := _kpi_rows(run.alarms_kpi):
+        text += "\n## Load on the operators\n\n" + table(_KPI_HEAD, shown) + "\n"
     late = [f"{case.incident.id}: {item}" for case in cases for item in case.late.values()]
     text += "\n## Late\n\n"
     text += "\n".join(f"- {line}" for line in late or ["Nothing was late"]) + "\n"
@@ -84,6 +89,27 @@ def _domain_rows(cases: list[Case]) -> list[tuple[str, ...]]:
         if mine:
             rows.append((words, *map(str, counts)))
     return rows
+
+
+def _kpi_rows(kpi: Mapping[str, object]) -> list[tuple[str, ...]]:
+    """Return figures of alarm management; lists by their lengths, tables line by line."""
+    rows: list[tuple[str, ...]] = []
+    for name, value in kpi.items():
+        if isinstance(value, Mapping):
+            rows += [(f"{_label(name)}: {key}", _figure(one)) for key, one in value.items()]
+        else:
+            rows.append((_label(name), _figure(value)))
+    return rows
+
+
+def _figure(value: object) -> str:
+    if value is None:
+        return "undefined"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return str(len(value))
+    return str(value)
 
 
 def _case_row(case: Case, times: CityTime) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ PERSONS_PER_HOUSEHOLD = 2.62
 
 KINDS: Mapping[BulletinKind, str] = MappingProxyType(
     {
+        BulletinKind.NOTICE: "预警通报 · Warning notice",
         BulletinKind.FLASH: "快报 · Flash report",
         BulletinKind.FOLLOW_UP: "续报 · Follow-up report",
         BulletinKind.FINAL: "终报 · Final report",

@@ -36,6 +36,23 @@ class Basis(StrEnum):
     PROPOSED = "proposed"
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a figure comes from.
+
+    Attributes:
+        basis: Kind of source.
+        unit: Unit of the figure, empty for the usual one.
+        sources: Keys of the sources.
+        note: For people.
+    """
+
+    basis: Basis
+    unit: str = ""
+    sources: tuple[str, ...] = ()
+    note: str = ""
+
+
 class Hold(NamedTuple):
     """`m` of the last `n` samples must be beyond the threshold."""
 
@@ -94,6 +111,8 @@ class Rule:
             one; empty for none.
         rationale: Its rationalisation record, None for none.
         since: Version of the set in which its figures were last changed.
+        cited: Level → keys of the sources of its threshold (`RuleSet.sources` has the texts).
+        origins: Figure of the signal → where it comes from.
     """
 
     id: str
@@ -121,6 +140,8 @@ class Rule:
     is_chain_of: str = ""
     rationale: Rationale | None = None
     since: str = ""
+    cited: Mapping[Level, tuple[str, ...]] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +259,29 @@ class Force:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Everything a rule file says."""
+    """Everything a rule file says, with what it extends worked in.
+
+    Attributes:
+        source: Name of the file or shipped set.
+        version: Version of the set.
+        rules: Rule id → rule, in the order of the file.
+        response: Level → who acts, within what time.
+        escalation: Steps of supervision.
+        risk: How likelihood and consequence become a colour.
+        device: When a device or reading is doubtful.
+        forces: Forces and when they should arrive.
+        city: City the set is made for.
+        closure: Depths at which places are closed.
+        alarms: Limits of alarm management.
+        silences: Silences and suppressions by design.
+        inhibitions: Which alarm keeps which other one quiet.
+        couplings: Warning models in use.
+        approval: Level → how its warnings are let out.
+        text: The file as it was read: `load_rules(text, source)` gives the same set again.
+        sources: Key of a source → its text.
+        origins: Path of a figure outside the rules, such as `closure.road_cm` or
+            `couplings.gas.biogas.rise_h` → where it comes from.
+    """
 
     source: str
     version: str
@@ -256,6 +299,8 @@ class RuleSet:
     couplings: tuple[Coupling, ...] = ()
     approval: Mapping[Level, Approval] = field(default_factory=dict)
     text: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def rule(self, rule_id: str) -> Rule:
         """Return a rule by its id; RuleError when there is none."""

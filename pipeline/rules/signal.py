@@ -35,6 +35,8 @@ class Function(StrEnum):
     """Upper or lower one-sided cumulative sum, sigmas (Page 1954)."""
     WESTERN_ELECTRIC = "western_electric"
     """Number of the zone rule that is broken, as a score in sigmas."""
+    DRIFT = "drift"
+    """Sigmas by which what the network model leaves unexplained is off its own usual."""
     NIGHT_RATIO = "night_ratio"
     """Minimum night flow over the percentile of the nights before."""
     TIME_TO_LEVEL = "time_to_level"

@@ -13,6 +13,8 @@ from pipeline.health_group import DeviceHealthGroup, grouped
 from pipeline.messages import Message, Transition
 from pipeline.ports import EventStore, LogEntry
 from pipeline.runners.outgoing import Outgoing
+from pipeline.runners.told import FromOperator
+from pipeline.runners.told import enter as told_entries
 from sensors.field import Feedback
 from sensors.transports import Transport
 
@@ -44,14 +46,15 @@ class Books:
         """The first entry that is to come again, None when all have."""
         return min(self._ahead, default=None)
 
-    def enter(self, messages: Sequence[Message]) -> None:
-        """Enter what one tick led to, then send what goes out.
+    def enter(self, messages: Sequence[Message], told: Sequence[FromOperator] = ()) -> None:
+        """Enter what operators told and what one tick led to, then send what goes out.
 
         Raises:
             StoreError: it is not what the log holds for this tick.
         """
         is_known = self.log.next_seq in self._ahead
-        entries = [
+        entries = [self._checked(entry) for entry in told_entries(self.log, told)]
+        entries += [
             self._entry(message) for message in grouped(messages) if isinstance(message, _ENTERED)
         ]
         sending = [out for out in map(self.outgoing.of, messages) if out is not None]
@@ -74,7 +77,10 @@ class Books:
         self._store.mark_sent([key for key, _, _ in unsent])
 
     def _entry(self, message: Transition | Feedback | DeviceHealthGroup) -> LogEntry:
-        entry = self.log.add(message)
+        return self._checked(self.log.add(message))
+
+    def _checked(self, entry: LogEntry) -> LogEntry:
+        """Return an entry, compared with the one the log holds already, if it does."""
         if self._ahead.pop(entry.seq, entry.hash) != entry.hash:
             raise StoreError(
                 f"event log: entry {entry.seq} came out differently after the restart; the log "

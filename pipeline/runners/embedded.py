@@ -25,6 +25,7 @@ from pipeline.runners.counts import FrameCounts, ReadingCounts
 from pipeline.runners.marks import Mark, batches, marked
 from pipeline.runners.outgoing import Outgoing, Sent
 from pipeline.runners.router import Router
+from pipeline.runners.told import FromOperator, Told, ToldKept
 from pipeline.stage import Stage, pack, unpack
 from sensors.errors import FrameError, RejectReason, TopicError
 from sensors.field import ClockAck, ClockTick, Feedback, decode, encode
@@ -39,7 +40,7 @@ __all__ = [
     "RunnerLimits",
 ]
 
-_NAME, _VERSION = "runner", 2
+_NAME, _VERSION = "runner", 3
 _MOST_TOPICS = 100_000
 
 
@@ -52,6 +53,7 @@ class _State:
     next_seq: int
     last_hash: str
     sent: Sent
+    told: ToldKept
     rejected: dict[str, int]
     stages: dict[str, bytes]
 
@@ -122,7 +124,7 @@ class EmbeddedRunner:
         self._limits, self._listener, self._finish = limits or RunnerLimits(), listener, finish
         self._run, self._gateways, self._clock = run, gateways, clock
         self._arrivals = Arrivals(KINDS, Kept(last_tick_ms=start_ms))
-        self._books = self._open_books(EventLog(), Sent())
+        self._books, self._told = self._open_books(EventLog(), Sent()), Told()
         self._topics: dict[str, topics.TelemetryTopic] = {}
         self._kinds = {
             topics.feedback_topic(city): "feedback",
@@ -170,16 +172,25 @@ class EmbeddedRunner:
     def pump(self, timeout_s: float) -> int:
         """Take in what has arrived, work on whole ticks, return how many there were."""
         envelopes = self._transport.poll(timeout_s)
-        is_forced = self._has_lost_patience()
-        if not envelopes and not is_forced:
+        is_forced, told = self._has_lost_patience(), self._told.raws()
+        if not envelopes and not is_forced and not told:
             return 0
         self._batch += 1
-        raws = [(item.topic, item.payload) for item in envelopes]
+        raws = [*told, *((item.topic, item.payload) for item in envelopes)]
         self._journal.append(marked(raws, Mark(self._batch, is_forced)))
         self._transport.ack(envelopes)
+        for topic, payload in told:
+            self._receive(topic, payload)
         for envelope in envelopes:
             self._take(envelope)
         return self._work_whole_ticks(is_forced=is_forced)
+
+    def tell(self, message: FromOperator) -> None:
+        """Take an operator's act or a rule file, from any thread; the next tick works on it.
+
+        A message with an id that was taken before is ignored. What comes of it is in the log.
+        """
+        self._told.tell(message)
 
     def acknowledge(self) -> None:
         """Tell the world which tick is done and how many orders were published (again)."""
@@ -251,6 +262,8 @@ class EmbeddedRunner:
         try:
             if topic == topics.clock_topic(self._city):
                 return self._arrivals.clock(decode(payload, ClockTick))
+            if self._told.receive(topic, payload):
+                return True
             kind = self._kinds.get(topic)
             if kind is None:
                 self._receive_telemetry(self._parsed(topic), payload)
@@ -300,16 +313,17 @@ class EmbeddedRunner:
 
     def _work(self, work: TickWork) -> None:
         now_ms = work.tick.time_ms
+        told = self._told.next_tick(now_ms)
         if work.refused:
             self._intake.reject(RejectReason.BAD_VALUE, work.refused)
         bodies = [read_body(kind, payload)[1] for kind, payload in work.numbered]
         feedback = [body for body in bodies if isinstance(body, Feedback)]
-        outputs = self._router.run([*work.frames, *_messages(bodies)], now_ms)
+        outputs = self._router.run([*work.frames, *_messages(bodies), *told], now_ms)
         if work.tick.is_final:
             last = list(self._finish(now_ms))
             outputs += last + self._router.run(last, now_ms, is_time_told=False)
             self.is_over = True
-        self._books.enter([*feedback, *outputs])
+        self._books.enter([*feedback, *outputs], told)
         self.counters.ticks += 1
         if self.last_tick % self._limits.snapshot_every == 0 or work.tick.is_final:
             self._snapshot()
@@ -331,6 +345,7 @@ class EmbeddedRunner:
             next_seq=log.next_seq,
             last_hash=log.last_hash,
             sent=self._books.outgoing.sent,
+            told=self._told.kept(),
             rejected={reason.value: count for reason, count in rejected},
             stages={name: stage.snapshot() for name, stage in sorted(self._stages.items())},
         )
@@ -348,6 +363,7 @@ class EmbeddedRunner:
         self._arrivals, self._batch = Arrivals(KINDS, state.arrivals), state.batch
         self._books = self._open_books(EventLog(state.next_seq, state.last_hash), state.sent)
         self.is_over = state.is_over
+        self._told.restore(state.told)
         self._intake.rejected = {RejectReason(name): n for name, n in state.rejected.items()}
         for name, stage in self._stages.items():
             stage.restore(state.stages[name])

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 
 from pipeline.messages import (
+    OUTSIDE,
     Alarm,
     AlarmState,
     Bulletin,
+    BulletinKind,
     DeviceHealth,
     Incident,
     IncidentStatus,
@@ -36,9 +38,10 @@ class Sent:
 class Outgoing:
     """Turns messages into (key, topic, payload), numbering the orders.
 
-    Keys are the same after a restart, so nothing is sent twice as something new. Drafts,
-    provisional alarms and dismissed incidents stay inside, and so does the end of a warning or
-    incident whose beginning did.
+    Keys are the same after a restart, so nothing is sent twice as something new. Drafts, warnings
+    that wait for their authority, provisional alarms and dismissed incidents stay inside, and so
+    does the end of a warning or incident whose beginning did. A warning's notice goes out as its
+    CAP message (XML), everything else as JSON.
     """
 
     def __init__(self, city: str, sent: Sent | None = None) -> None:
@@ -59,7 +62,10 @@ class Outgoing:
         self.sent.published += 1
         kind, name = named
         topic = topics.platform_topic(self._city, kind, name)
-        return f"{kind}/{self.sent.published}", topic, encode(message)
+        key = f"{kind}/{self.sent.published}"
+        if isinstance(message, Bulletin) and message.cap:
+            return key, topic, message.cap.encode()
+        return key, topic, encode(message)
 
     def _public(self, message: Message) -> tuple[PlatformKind, str] | None:
         match message:
@@ -71,10 +77,12 @@ class Outgoing:
                 return self._out(PlatformKind.INCIDENT, message.id)
             case Incident(status=IncidentStatus.CLOSED):
                 return self._over(PlatformKind.INCIDENT, message.id)
-            case WarningNotice(status=WarningStatus.ISSUED | WarningStatus.UPDATED):
+            case WarningNotice(status=status) if status in OUTSIDE:
                 return self._out(PlatformKind.WARNING, message.id)
             case WarningNotice(status=WarningStatus.CANCELLED):
                 return self._over(PlatformKind.WARNING, message.id)
+            case Bulletin(kind=BulletinKind.NOTICE):
+                return PlatformKind.CAP, message.id
             case Bulletin():
                 return PlatformKind.BULLETIN, message.id
             case _:

@@ -1,7 +1,7 @@
 """The change rule: a fall within one window that does not recover."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,6 @@ class ChangeState:
     """What is remembered of each device.
 
     Attributes:
-        recent: Its recent values.
         phase: `IDLE`, `SEEN` (provisional) or `STANDING` (raised).
         rank: Level of the alarm.
         before: Value before the fall.
@@ -43,7 +42,6 @@ class ChangeState:
         milder: Samples in a row inside the level by more than the deadband.
     """
 
-    recent: Recent
     phase: NDArray[np.int8]
     rank: Ranks
     before: Floats
@@ -58,7 +56,6 @@ class ChangeState:
     def of(cls, rows: int) -> Self:
         """Return the state before the first sample."""
         return cls(
-            recent=Recent.of(rows),
             phase=np.zeros(rows, np.int8),
             rank=np.zeros(rows, np.int8),
             before=np.full(rows, np.nan),
@@ -89,6 +86,7 @@ class ChangeRule:
         rule = columns.rule
         self.columns = columns
         self.state = ChangeState.of(len(columns.devices))
+        self.recent = Recent.of(len(columns.devices))
         self._limits = columns.limits
         self._mildest: Floats = columns.limits.min(axis=0)
         self._change = rule.change or Change()
@@ -96,10 +94,15 @@ class ChangeRule:
         self._mildest_rank = MILDEST_FIRST.index(mildest) + 1
         self._window_ms = rule.windows_s.get(mildest, rule.sample_s) * 1000.0
 
+    @property
+    def remembered(self) -> tuple[Any, ...]:
+        """What is known of each device, and its recent values."""
+        return (self.state, self.recent)
+
     def step(self, row: Rows, time_ms: Int64s, value: Floats, is_spike: Bools) -> list[Verdict]:
         """Judge one sample of each of several different devices."""
         state = self.state
-        suspects = state.recent.highest[row] - value >= self._mildest[row]
+        suspects = self.recent.highest[row] - value >= self._mildest[row]
         suspects |= state.phase[row] != IDLE
         verdicts: list[Verdict] = []
         if suspects.any():
@@ -108,7 +111,7 @@ class ChangeRule:
         if is_spike.any():
             kept = ~is_spike
             row, time_ms, value = row[kept], time_ms[kept], value[kept]
-        state.recent.keep(row, time_ms, value, self._window_ms)
+        self.recent.keep(row, time_ms, value, self._window_ms)
         return verdicts
 
     def forget(self, row: Rows) -> None:
@@ -119,6 +122,21 @@ class ChangeRule:
 
     def resume(self) -> None:
         """Nothing follows from the state but the state."""
+
+    def provisional(self) -> Rows:
+        """Return the rows whose fall waits to be confirmed."""
+        return np.flatnonzero(self.state.phase == SEEN)
+
+    def end(self, row: Rows, now_ms: int) -> list[Verdict]:
+        """End what stands at these rows, because nothing judges them any more."""
+        verdicts: list[Verdict] = []
+        time_ms, value = np.full(len(row), now_ms), np.full(len(row), np.nan)
+        for phase, state in ((SEEN, AlarmState.WITHDRAWN), (STANDING, AlarmState.CLEARED)):
+            of_phase = self.state.phase[row] == phase
+            verdicts += self._verdicts(
+                row[of_phase], time_ms[of_phase], value[of_phase], state, AlarmReason.RULE_REMOVED
+            )
+        return verdicts
 
     def _judge(self, row: Rows, time_ms: Int64s, value: Floats, is_spike: Bools) -> list[Verdict]:
         phase = self.state.phase[row]
@@ -134,7 +152,7 @@ class ChangeRule:
         return verdicts
 
     def _judge_idle(self, row: Rows, time_ms: Int64s, value: Floats) -> list[Verdict]:
-        before = self.state.recent.reference(row, time_ms, self._window_ms)
+        before = self.recent.reference(row, time_ms, self._window_ms)
         fall = before - value
         seen = np.flatnonzero(fall >= self._mildest[row])
         row, time_ms, value, fall = row[seen], time_ms[seen], value[seen], fall[seen]

@@ -35,6 +35,8 @@ class AlarmReason(StrEnum):
     DROP_RECOVERED = "drop_recovered"
     NO_SAMPLE_IN_TIME = "no_sample_in_time"
     NEW_NORMAL = "new_normal"
+    SECOND_DEVICE_AGREES = "second_device_agrees"
+    RULE_REMOVED = "rule_removed"
 
 
 class Verdict(NamedTuple):

@@ -5,13 +5,14 @@ is complete, so a crash loses the open part at most and a reader never meets hal
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sensors.errors import TransportError
@@ -175,15 +176,68 @@ class RecordingReader:
                 retryable=False,
             )
 
-    def frames(self) -> Iterator[Frame]:
-        """Yield the frames in the order they were written."""
+    def frames(
+        self,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        devices: Sequence[int] | None = None,
+    ) -> Iterator[Frame]:
+        """Yield the frames in the order they were written.
+
+        Args:
+            from_ms: Only frames sent at this event time or later; None for all.
+            to_ms: Only frames sent at this event time or earlier.
+            devices: Only readings of these registry numbers; frames without any are left out.
+        """
+        for part in self.parts:
+            yield from self.of_part(part, from_ms=from_ms, to_ms=to_ms, devices=devices)
+
+    @staticmethod
+    def of_part(
+        part: Path,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        devices: Sequence[int] | None = None,
+    ) -> Iterator[Frame]:
+        """Yield the frames of one of `parts`, as `frames` does."""
+        try:
+            with pq.ParquetFile(part) as file:
+                for group in range(file.num_row_groups):
+                    if _is_outside(file.metadata.row_group(group), from_ms, to_ms):
+                        continue
+                    table = _within(file.read_row_group(group), "sent_ms", from_ms, to_ms)
+                    yield from _frames(_of_devices(table, devices))
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise TransportError(f"{part} is damaged: {error}", retryable=False) from error
+
+    def readings(
+        self,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        devices: Sequence[int] | None = None,
+    ) -> ReadingBatch:
+        """Return readings as one batch by device and sample time, repeats included.
+
+        Args:
+            from_ms: Only samples taken at this event time or later; None for all.
+            to_ms: Only samples taken at this event time or earlier.
+            devices: Only these registry numbers.
+        """
+        columns = ["device", "time_ms", "value"]
+        found = []
         for part in self.parts:
             try:
-                with pq.ParquetFile(part) as file:
-                    for group in range(file.num_row_groups):
-                        yield from _frames(file.read_row_group(group))
+                table = pq.read_table(part, columns=columns)
             except (pa.ArrowException, OSError, KeyError) as error:
                 raise TransportError(f"{part} is damaged: {error}", retryable=False) from error
+            found.append(_of_devices(_within(table, "time_ms", from_ms, to_ms), devices))
+        whole = pa.concat_tables(found)
+        return ReadingBatch.of(
+            *(whole.column(name).to_numpy() for name in columns)
+        ).by_device_and_time()
 
     def digest(self) -> str:
         """Return the digest of what the parts hold; equals the writer's when nothing is lost."""
@@ -215,14 +269,45 @@ def _table(frames: list[Frame], first: int) -> pa.Table:
 
 def _frames(table: pa.Table) -> Iterator[Frame]:
     """Yield the frames of one row group; a frame never spans two groups."""
+    if not table.num_rows:
+        return
     number, boot, seq, sent_ms, device, time_ms, value = (
         table.column(name).to_numpy()
         for name in ("frame", "boot", "seq", "sent_ms", "device", "time_ms", "value")
     )
     starts = np.flatnonzero(np.diff(number, prepend=number[0] - 1))
     gateways = table.column("gateway").take(pa.array(starts)).to_pylist()
+    heads = [column[starts].tolist() for column in (boot, seq, sent_ms)]
     ends = [*starts[1:].tolist(), len(number)]
-    for gateway, start, end in zip(gateways, starts.tolist(), ends, strict=True):
-        batch = ReadingBatch.of(device[start:end], time_ms[start:end], value[start:end])
-        identity = FrameId(gateway, int(boot[start]), int(seq[start]))
-        yield Frame(identity, int(sent_ms[start]), batch)
+    quality = np.zeros(len(number), np.uint16)
+    rows = zip(gateways, *heads, starts.tolist(), ends, strict=True)
+    for gateway, boot_, seq_, sent_ms_, start, end in rows:
+        part = slice(start, end)
+        batch = ReadingBatch(device[part], time_ms[part], value[part], quality[part])
+        yield Frame(FrameId(gateway, boot_, seq_), sent_ms_, batch)
+
+
+def _is_outside(group: Any, from_ms: int | None, to_ms: int | None) -> bool:
+    """Return whether the statistics of a row group say that no frame of it was sent then."""
+    if from_ms is None and to_ms is None:
+        return False
+    sent = group.column(SCHEMA.get_field_index("sent_ms")).statistics
+    if sent is None or not sent.has_min_max:
+        return False
+    is_before = from_ms is not None and sent.max < from_ms
+    return is_before or (to_ms is not None and sent.min > to_ms)
+
+
+def _within(table: pa.Table, column: str, from_ms: int | None, to_ms: int | None) -> pa.Table:
+    if from_ms is not None:
+        table = table.filter(pc.greater_equal(table.column(column), from_ms))
+    if to_ms is not None:
+        table = table.filter(pc.less_equal(table.column(column), to_ms))
+    return table
+
+
+def _of_devices(table: pa.Table, devices: Sequence[int] | None) -> pa.Table:
+    if devices is None:
+        return table
+    wanted = pa.array(list(devices), pa.int32())
+    return table.filter(pc.is_in(table.column("device"), value_set=wanted))

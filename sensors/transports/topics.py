@@ -42,6 +42,7 @@ class PlatformKind(StrEnum):
     WARNING = "warning"
     ORDER = "order"
     BULLETIN = "bulletin"
+    CAP = "cap"
 
 
 def check_segment(text: str) -> str:

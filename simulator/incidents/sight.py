@@ -16,6 +16,9 @@ _FAR_M = 1e9
 """Added to distances of incidents without a limit, so that one with a limit goes first."""
 _CAUSE_M = 1e12
 """Added to distances of causes, so that the hazard they bring about goes first."""
+_DECOY_M = 25.0
+"""Added to distances of decoys, so that a hazard at the same place goes first: of two pumps of one
+house the one that tripped, not the one that is out for service."""
 
 
 @dataclass(slots=True)
@@ -24,8 +27,8 @@ class View:
 
     Attributes:
         number: Registry numbers of those devices.
-        distance_m: How far away they are, plus `_FAR_M` for kinds without a limit and `_CAUSE_M`
-            for causes.
+        distance_m: How far away they are, plus `_FAR_M` for kinds without a limit, `_CAUSE_M`
+            for causes and `_DECOY_M` for decoys.
         before: Gap between the world and the undisturbed state when the incident began.
         is_seen: Whether the device has been able to tell.
     """
@@ -71,6 +74,8 @@ class Watch:
             distance_m = distance_m + _FAR_M
         if truth.kind in CAUSES:
             distance_m = distance_m + _CAUSE_M
+        elif not truth.is_hazard:
+            distance_m = distance_m + _DECOY_M
         before = np.zeros(len(number)) if gap is None else gap[number]
         view = View(number, distance_m, before, np.zeros(len(number), dtype=bool))
         self._serial[truth.id], self._views[self._next] = self._next, view

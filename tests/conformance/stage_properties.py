@@ -114,9 +114,9 @@ def split_by_area(registry: Registry) -> Split:
         if isinstance(message, DeviceStatus):
             number = registry.number.get(message.device)
             return [(partition_of(areas[number], count) if number is not None else 0, message)]
-        if isinstance(message, DeviceHealth | HotlineReport | Incident):
+        if isinstance(message, DeviceHealth | HotlineReport):
             return [(partition_of(message.area, count), message)]
-        if isinstance(message, OperatorAct | RuleText):
+        if isinstance(message, Incident | OperatorAct | RuleText):  # alarms of other areas too
             return [(partition, message) for partition in range(count)]
         if isinstance(message, Samples):
             return _split_samples(message, count, areas)

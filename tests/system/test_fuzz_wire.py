@@ -201,8 +201,8 @@ def absurd_body(story: WireStory, tick: int, draw: Draw) -> Junk:
 
 def repeated(story: WireStory, tick: int, draw: Draw) -> Junk:
     """A message of this or an earlier tick once more."""
-    earlier = story.ticks[draw(st.integers(0, tick - 1))]
-    return Junk(*draw(st.sampled_from(list(earlier))))
+    earlier = [message for messages in story.ticks[:tick] for message in messages]
+    return Junk(*draw(st.sampled_from(earlier)))
 
 
 def not_for_us(story: WireStory, tick: int, draw: Draw) -> Junk:

@@ -64,10 +64,12 @@ class Loop:
         return msgspec.convert(rows[-1], TrueIncident)
 
     def alarms(self) -> list[LogEntry]:
-        """Return what was said of the first alarm of the case at the place of the hazard."""
+        """Return what was said of the first measured alarm of the case, no forecast."""
         incidents = [e for e in self.entries("Incident") if e.subject == self.case().subject]
+        known = set().union(*(incident.data["alarms"] for incident in incidents))
         alarms = [e for e in self.entries("Alarm") if e.data["quantity"] == self.quantity]
-        return [e for e in alarms if e.data["id"] == incidents[0].data["alarms"][0]]
+        measured = [e for e in alarms if e.data["id"] in known and e.data["confidence"] is None]
+        return [e for e in measured if e.data["id"] == measured[0].data["id"]]
 
     def acted_ms(self) -> int:
         """Return when the crew did what ought to be seen."""

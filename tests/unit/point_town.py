@@ -15,7 +15,7 @@ from pipeline.messages import (
 )
 from pipeline.monitor.stage import MonitorStage
 from pipeline.report.stage import ReportStage
-from pipeline.rules import default_rules
+from pipeline.rules import RuleSet, default_rules
 from pipeline.runners.router import Router
 from pipeline.stage import Stage
 from pipeline.supervise.stage import SuperviseStage
@@ -131,9 +131,9 @@ def at(minute: float) -> int:
     return START_MS + round(minute * MIN)
 
 
-def make_stages(city: City) -> dict[str, Stage]:
+def make_stages(city: City, rules: RuleSet | None = None) -> dict[str, Stage]:
     """Return the seven stages over a town."""
-    rules, devices = default_rules(), registry()
+    rules, devices = rules or default_rules(), registry()
     return {
         "monitor": MonitorStage(devices, rules.device),
         "warn": WarnStage(devices, rules),

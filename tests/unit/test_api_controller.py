@@ -10,6 +10,7 @@ from api.controller import RunController, RunSetup
 from api.problems import ProblemError
 from api.run_status import COMMANDS, RunState, state_after
 from api.session import RunSession
+from pipeline.rules import rules_named
 from sensors.ground_truth import TrueKind
 from simulator.errors import InjectionError, PhysicsError
 from simulator.scenario import IncidentSpec
@@ -50,6 +51,12 @@ def test_a_command_leads_where_the_table_says_or_is_refused(command: str, state:
     with pytest.raises(ProblemError, match=f"run r1 is {state.value}: {command} needs") as refused:
         state_after(command, state, "r1")
     assert refused.value.status_code == 409
+
+
+def test_a_run_goes_by_the_rules_it_is_set_up_with(tmp_path: Path) -> None:
+    run = finished(controller(tmp_path / "r1", rules=rules_named("beijing")))
+    manifest = json.loads((tmp_path / "r1" / "manifest.json").read_text())
+    assert manifest["rules"]["set"] == run.rules.city == "beijing"
 
 
 def test_a_run_that_is_started_comes_to_its_end(tmp_path: Path) -> None:

@@ -130,6 +130,12 @@ def test_a_report_comes_as_the_client_likes_it(
         assert answer.json()["fields"] == {"place": "P0001"}
 
 
+def test_a_report_that_is_no_warning_is_not_to_be_had_as_cap(recorded: ApiClient) -> None:
+    answer = recorded.get("/runs/r1/reports/B-1", headers={"Accept": "application/cap+xml"})
+    assert answer.status_code == 406
+    assert "text/markdown or application/json" in answer.json()["detail"]
+
+
 def test_reports_are_listed_by_their_heads(recorded: ApiClient) -> None:
     items = recorded.get("/runs/r1/reports").json()["items"]
     assert [(item["id"], item["kind"]) for item in items] == [

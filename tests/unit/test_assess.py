@@ -174,7 +174,7 @@ def test_worse_alarm_raises_the_level_and_updates_the_warning() -> None:
     said = play(script, leak_from("P4"))
     last = incidents(said)[-1]
     assert (last.level, last.reason, last.time_ms) == (Level.RED, "alarm_worse", at(ONSET + 12))
-    assert notices(said)[-1].status is WarningStatus.UPDATED
+    assert notices(said)[-1].status is WarningStatus.UPGRADED
 
 
 def test_level_is_not_lowered_when_alarms_get_better() -> None:

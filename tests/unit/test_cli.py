@@ -28,8 +28,23 @@ COMMANDS = [
     ("simulate",),
     ("pipeline",),
     ("broker",),
+    ("replay",),
+    ("import",),
     ("serve",),
     ("doctor",),
+    ("rules", "check"),
+    ("rules", "show"),
+    ("rules", "models"),
+    ("rules", "schema"),
+    ("rules", "test"),
+    ("rules", "explain"),
+    ("rules", "backtest"),
+    ("rules", "why-not"),
+    ("rules", "tune"),
+    ("bench", "coupled"),
+    ("bench", "detect"),
+    ("bench", "quiet"),
+    ("bench", "scenario"),
     ("city", "import"),
     ("city", "generate"),
     ("city", "check"),
@@ -82,7 +97,7 @@ def test_the_examples_are_understood(
     lines = re.findall(r"^\s+tocsin (\S.*?)\s*$", capsys.readouterr().out, re.MULTILINE)
     for line in lines:
         with ExitStack() as stack:
-            tool, words = get_command(app), line.split()
+            tool, words = get_command(app), re.split(r" (?:>|\||&&) ", line)[0].split()
             while hasattr(tool, "commands"):
                 context = stack.enter_context(tool.make_context("tocsin", list(words)))
                 name, tool, words = tool.resolve_command(context, words)
@@ -108,7 +123,7 @@ def test_help_comes_without_the_heavy_modules() -> None:
     assert run.stderr.strip() == ""
 
 
-@pytest.mark.parametrize("group", [(), ("city",), ("scenarios",)])
+@pytest.mark.parametrize("group", [(), ("city",), ("scenarios",), ("rules",), ("bench",)])
 def test_a_group_without_a_command_shows_its_help(
     group: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +161,11 @@ MISTAKES = [
         "nosuch: no city.json; make one with `tocsin city import` or `city generate`",
     ),
     (("run", SHORT, "--broker", "http://x"), "'http://x': write it as mqtt://host:port"),
+    (("run", SHORT, "--rules", "nosuch"), "no such rule set or file"),
+    (("run", SHORT, "--watch-rules"), "the default set is no file; name one with --rules"),
+    (("replay", "nosuch"), "nosuch: no such folder; give one that `tocsin run` wrote"),
+    (("replay", "."), r"no recording \(readings/part"),
+    (("import", "a.csv", "--map", "no.yaml", "--out", "o"), "no.yaml: cannot be read"),
     (("run", SHORT, "--out", "afile"), "afile is a file; name a folder with --out"),
     (("run", SHORT, "--out", "afile/b"), "afile is a file; name a folder with --out"),
     (("run", SHORT, "--out", "used"), "used already holds a run; choose another --out"),

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.dispatch.cases import Case, DispatchState, closed_places
 from pipeline.dispatch.plans import NEEDING_PLAN, default_plans, load_plans
 from pipeline.dispatch.reasons import Reason, Standing
-from pipeline.dispatch.routing import DETOUR, Places, Roads
+from pipeline.dispatch.routing import DETOUR, Place, Places, Roads
 from pipeline.dispatch.stage import DispatchStage
 from pipeline.errors import RuleError, SnapshotError
-from pipeline.messages import Cause, Dispatch, IncidentStatus, Message
+from pipeline.messages import Cause, Dispatch, IncidentStatus, Mark, Message
 from pipeline.rules import default_rules
 from sensors.city import City
 from sensors.field import Act, Feedback, FeedbackKind, WorkOrder
@@ -271,6 +272,61 @@ def test_distance_follows_the_roads():
     assert Roads(city).distance_m((0.0, 0.0), (900.0, 0.0)) == pytest.approx(900.0)
     assert Places(city).of("P0", (9.0, 9.0)) == (50.0, 0.0)
     assert Places(city).of("nowhere", (9.0, 9.0)) == (9.0, 9.0)
+
+
+def block() -> City:
+    """Two ways from A to C: 200 m straight over B, 600 m round over D and E."""
+    corners = {"A": (0, 0), "B": (100, 0), "C": (200, 0), "D": (0, 200), "E": (200, 200)}
+    nodes = [
+        {"id": name, "domain": "water", "kind": "junction", "area": "D01"}
+        | {"x_m": float(x_m), "y_m": float(y_m)}
+        for name, (x_m, y_m) in corners.items()
+    ]
+    roads = [
+        {"id": ends, "from_node": ends[0], "to_node": ends[1]}
+        for ends in ("AB", "BC", "AD", "DE", "EC")
+    ]
+    return City.of_rows("block", "Block", {"nodes": nodes, "roads": roads})
+
+
+@pytest.mark.parametrize(
+    ("water", "metres"),
+    [
+        ((), 200.0),
+        (((150.0, 30.0),), 600.0),
+        (((150.0, 31.0),), 200.0),
+        (((150.0, 0.0), (100.0, 200.0)), 200.0),  # no way round is left
+    ],
+)
+def test_a_way_goes_round_water_where_it_can(water: tuple[Place, ...], metres: float):
+    roads = Roads(block())
+    roads.avoid(water)
+    assert roads.distance_m((0.0, 0.0), (200.0, 0.0)) == pytest.approx(metres)
+    roads.avoid(())
+    assert roads.distance_m((0.0, 0.0), (200.0, 0.0)) == pytest.approx(200.0)
+
+
+def test_a_road_is_closed_until_its_water_is_gone_and_the_barriers_are_away():
+    deep, gone = Mark.CLOSURE_DEPTH.value, Mark.WATER_GONE.value
+    marks = [((deep,), False), ((deep, gone), True), ((deep, gone), False), ((), False)]
+    closed = []
+    for adjustments, has_works in marks:
+        case = Case(incident(adjustments=adjustments), has_works=has_works)
+        closed.append(closed_places(DispatchState({"I-1": case})))
+    assert closed == [[(450.0, 0.0)], [(450.0, 0.0)], [], []]
+
+
+def test_the_team_is_chosen_that_no_flooded_road_holds_up():
+    teams = [team("T1", 0.0), team("T2", 200.0) | {"y_m": 200.0}]
+    rows = {name: block().rows(name) for name in ("nodes", "roads")} | {"teams": teams}
+    flood = incident("I-F", place=(150.0, 0.0), adjustments=(Mark.CLOSURE_DEPTH.value,))
+    chosen = []
+    for known in ({}, {"I-F": Case(flood)}):
+        stage = stage_of(City.of_rows("block", "Block", rows))
+        stage._state.cases |= known
+        said = list(stage.on_batch([incident(place=(200.0, 0.0), candidates=())], NOW))
+        chosen += [(one.order.team, one.travel_min) for one in decisions(said) if one.order]
+    assert chosen == [("T1", 0.4), ("T2", 0.4)]
 
 
 def test_nodes_and_links_that_share_an_id_keep_their_own_places():

@@ -183,6 +183,24 @@ def test_the_table_counts_doubtful_devices_and_forgets_those_that_are_over() -> 
 # --- the story above the table ---
 
 
+def test_every_turn_of_a_warning_is_told_once_and_its_notice_is_not() -> None:
+    wanted = [
+        WarningStatus.AWAITING_APPROVAL,
+        WarningStatus.ISSUED,
+        WarningStatus.UPGRADED,
+        WarningStatus.DOWNGRADED,
+    ]
+    versions = [warning(one, START + MIN, incident=CASE) for one in wanted]
+    notice = Bulletin(
+        "W-v2", BulletinKind.NOTICE, 2, CASE, "预警通报", {}, "", START, "x", cap="<a/>"
+    )
+    told = story(confirmed(), *versions, notice)
+    assert [line.split("warning ")[1].split(":")[0] for line in told[1:]] == wanted
+    console = console_of(terminal=False)
+    LineView(PLAN, console).entries(log(notice))
+    assert written(console) == ""
+
+
 def test_the_story_tells_the_turns_of_an_incident_once() -> None:
     told = story(
         incident(CASE, status=IncidentStatus.ASSESSING, confidence=0.0),

@@ -113,3 +113,26 @@ def test_what_goes_out_is_the_message_as_json() -> None:
     out = Outgoing("town").of(ISSUED)
     assert out is not None
     assert msgspec.json.decode(out[2], type=WarningNotice) == ISSUED
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_a_version_that_waits_for_its_authority_stays_inside_and_changes_go_out(
+    level: Level,
+) -> None:
+    outgoing = Outgoing("town")
+    wanted = [
+        WarningStatus.AWAITING_APPROVAL,
+        WarningStatus.ISSUED,
+        WarningStatus.AWAITING_APPROVAL,
+        WarningStatus.UPGRADED,
+        WarningStatus.DOWNGRADED,
+        WarningStatus.CANCELLED,
+    ]
+    versions = [replace(notice(one, n), level=level) for n, one in enumerate(wanted, start=2)]
+    sent = [None, "warning/1", None, "warning/2", "warning/3", "warning/4"]
+    assert keys(outgoing, *versions) == sent
+
+
+def test_a_warning_turned_down_before_it_was_out_stays_inside() -> None:
+    waiting = notice(WarningStatus.AWAITING_APPROVAL, 2)
+    assert keys(Outgoing("town"), waiting, replace(CANCELLED, version=3)) == [None, None]

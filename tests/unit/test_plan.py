@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +22,7 @@ from api.plan import (
     write_plan,
 )
 from pipeline.assess.policy import AssessPolicy
-from pipeline.rules import RuleSet, default_rules, load_rules
+from pipeline.rules import RuleSet, default_rules, load_rules, rule_text
 from sensors.city import City
 from sensors.devices.faults import FaultKind
 from sensors.errors import RegistryError
@@ -301,9 +301,7 @@ def test_a_city_id_is_one_topic_segment(name: str, city_id: str) -> None:
 
 
 def changed_rules(changes: Mapping[str, Any]) -> RuleSet:
-    document = json.loads(
-        resources.files("pipeline.rules").joinpath("default.json").read_text("utf-8")
-    )
+    document = yaml.safe_load(rule_text("national"))
     for path, value in changes.items():
         table = document
         *heads, last = path.split(".")

@@ -55,6 +55,15 @@ def test_spaces_within_150_m_are_one_incident_and_a_far_one_another() -> None:
     assert far.devices == ("D-GM3",)
 
 
+def test_spaces_at_both_ends_of_one_pipe_are_one_incident_unless_one_between_is_clean() -> None:
+    story = leak(GM1=1.2)  # GV1 stands 200 m away, and GM2 between them on the same pipe
+    story.run(10, GV1=1.2)
+    assert len(story.incidents()) == 2
+    story = leak(GM1=1.2, GM2=0.4)
+    story.run(10, GV1=1.2)
+    assert len(story.incidents()) == 1
+
+
 def test_later_space_of_another_hour_is_another_incident() -> None:
     story = leak(GM1=1.2)
     story.run(70)
@@ -72,7 +81,7 @@ def test_pressure_that_falls_with_methane_makes_it_worse_and_surer() -> None:
     story = leak(GM1=1.2)
     story.run(5, GJ1=2.1)
     [incident] = story.incidents()
-    assert incident.adjustments == ("two_kinds_of_sensor_agree",)
+    assert incident.adjustments == ("gas.leak_neighbours",)
     assert incident.level is Level.ORANGE
 
 

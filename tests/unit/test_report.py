@@ -5,13 +5,16 @@ from collections.abc import Sequence
 import pytest
 
 from pipeline.messages import (
+    AlarmState,
     Bulletin,
     BulletinKind,
     CaseEvaluation,
     Cause,
+    FindingEffect,
     IncidentStatus,
     Message,
     Milestone,
+    ModelFinding,
     RunEvaluation,
     Slip,
     WarningStatus,
@@ -27,6 +30,7 @@ from tests.unit.loop_messages import (
     HOUR,
     MIN,
     T0,
+    alarm,
     closure,
     dispatch,
     feedback,
@@ -99,7 +103,8 @@ def play(stage: ReportStage, *ticks: tuple[int, Sequence[Message]]) -> list[Bull
     for now_ms, messages in ticks:
         out += stage.on_batch(messages, now_ms)
         out += stage.on_time(now_ms)
-    return [message for message in out if isinstance(message, Bulletin)]
+    bulletins = [message for message in out if isinstance(message, Bulletin)]
+    return [bulletin for bulletin in bulletins if bulletin.kind is not BulletinKind.NOTICE]
 
 
 def case_evaluation(time_ms: int, **changes: object) -> CaseEvaluation:
@@ -340,6 +345,115 @@ def test_a_slip_is_news_and_names_the_tier():
 
 def test_nothing_claims_to_be_actual():
     assert {item.fields["status"] for item in play(stage_of(), *story())} == {"Exercise"}
+
+
+def finding(**changes: object) -> ModelFinding:
+    fields: dict[str, object] = {
+        "id": f"water.burst_ponding/P4/{T0}",
+        "model": "water.burst_ponding",
+        "version": "1",
+        "domain": "water",
+        "area": "D01",
+        "effect": FindingEffect.RAISE,
+        "level": Level.ORANGE,
+        "devices": ("WP-1",),
+        "elements": ("P4",),
+        "cause": "burst",
+        "value": 12.0,
+        "unit": "min",
+        "confidence": 0.8,
+        "evidence": (),
+        "x_m": 0.0,
+        "y_m": 0.0,
+        "is_on": True,
+        "time_ms": NOW,
+        "reason": "drop_and_ponding",
+    }
+    return ModelFinding(**(fields | changes))
+
+
+def test_a_flash_names_rule_value_limit_level_and_sources_of_every_alarm():
+    stage = ReportStage(town(), LIMITS, rules=default_rules().rules)
+    one = alarm(unit="MPa", level=Level.ORANGE)
+    flash = play(stage, (NOW, [one, incident()]))[0]
+    sources = ", ".join(default_rules().rule("water.pressure_drop").sources)
+    line = f"0.1 MPa against 0.05 MPa, level II orange (level 2); sources {sources}"
+    assert flash.fields["basis"] == f"water.pressure_drop at WP-1: {line}"
+    assert line in flash.markdown
+
+
+def test_the_worst_numbers_of_an_alarm_stay_when_it_has_cleared():
+    stage = stage_of()
+    worst, milder = alarm(level=Level.RED, value=0.3), alarm(level=Level.BLUE, value=0.01)
+    play(stage, (NOW, [worst, incident()]))
+    cleared = alarm(AlarmState.CLEARED, time_ms=NOW + 2 * MIN)
+    done = NOW + 3 * HOUR
+    final = play(stage, (NOW + MIN, [milder]), (done, [cleared, closure(done)]))
+    final = play(stage, (done, [case_evaluation(done)]))[-1]
+    assert "0.3 against 0.05, level I red" in final.fields["basis"]
+
+
+def test_a_case_lists_its_worst_alarms_and_counts_the_others():
+    names = [f"WP-{number}" for number in range(12)]
+    alarms = [alarm(device=name) for name in names]
+    case = incident(alarms=tuple(one.id for one in alarms), devices=tuple(names))
+    flash = play(stage_of(), (NOW, [*alarms, case]))[0]
+    assert flash.fields["basis"].count("water.pressure_drop at") == 8
+    assert flash.fields["basis"].endswith("and 4 alarms more")
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_a_warning_model_found_is_in_the_course_of_its_case(is_first: bool):
+    stage = stage_of()
+    other = finding(id="other", devices=("X",), elements=("Y",))
+    told = [other, finding()] if is_first else []
+    play(stage, (NOW, [*told, incident()]))
+    later = [] if is_first else [finding(time_ms=NOW + MIN)]
+    done = NOW + 3 * HOUR
+    over = finding(is_on=False, time_ms=NOW + HOUR)
+    play(stage, (NOW + MIN, later), (NOW + HOUR, [over]), (done, [closure(done)]))
+    final = play(stage, (done, [case_evaluation(done)]))[-1]
+    what = "Model water.burst_ponding 1 speaks for level II orange (level 2), 12 min, 80% sure"
+    assert final.fields["models"].startswith(what)
+    assert what in final.fields["course"]
+    assert "Model water.burst_ponding no longer finds it" in final.fields["course"]
+
+
+def test_the_flash_says_how_long_after_the_issue_it_came_and_whether_that_was_in_time():
+    limit_min = LIMITS[Level.ORANGE].report_min
+    assert limit_min is not None
+    for minutes, verdict in ((0, "in time"), (round(limit_min) + 5, "late")):
+        issued = warning(WarningStatus.ISSUED, NOW - minutes * MIN, incident="I-1")
+        case = incident(level=Level.ORANGE)
+        flash = play(stage_of(), (NOW - minutes * MIN, [issued]), (NOW, [case]))[0]
+        said = flash.fields["report_time"]
+        assert said.startswith(f"{minutes} min after the warning was issued, limit")
+        assert said.endswith(verdict)
+    unissued = play(stage_of(), (NOW, [incident()]))[0]
+    assert unissued.fields["report_time"].startswith("no warning is out yet")
+
+
+def test_the_final_lists_every_version_of_the_warning_and_who_let_it_out():
+    stage = stage_of()
+    waiting = warning(WarningStatus.AWAITING_APPROVAL, NOW, version=2, incident="I-1")
+    issued = warning(WarningStatus.ISSUED, NOW + MIN, version=3, incident="I-1", actor="Li")
+    updated = warning(WarningStatus.UPDATED, NOW + 2 * MIN, version=4, incident="I-1")
+    merged = warning(WarningStatus.CANCELLED, NOW, id="W-2", incident="I-1")
+    done = NOW + 3 * HOUR
+    play(stage, (NOW, [incident(), merged, waiting]), (NOW + MIN, [issued, updated]))
+    final = play(stage, (done, [closure(done), case_evaluation(done)]))[-1]
+    assert final.fields["warnings"].count("Version") == 3
+    assert "Version 3: issued by Li, level III yellow" in final.fields["warnings"]
+    assert "W-2" not in final.fields["course"]
+
+
+def test_the_summary_shows_the_load_on_the_operators_when_it_was_counted():
+    kpi = {"alarms_per_operator_10min": 0.25, "by_level": {"red": 2, "blue": 7}}
+    summary = play(stage_of(), (NOW, [run_evaluation(alarms_kpi=kpi)]))[-1].markdown
+    assert "| Alarms per operator 10min | 0.25 |" in summary
+    assert "| By level: red | 2 |" in summary
+    plain = play(stage_of(), (NOW, [run_evaluation()]))[-1].markdown
+    assert "Load on the operators" not in plain
 
 
 def test_city_time_follows_the_offset():

@@ -1,6 +1,6 @@
 """What is said of log entries: one line each, with the reason, for everything but minor ones."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -8,6 +8,7 @@ from api.telling import CHINESE, city_time, level_text, tell
 from pipeline.event_log import EventLog
 from pipeline.loop import STAGES
 from pipeline.messages import (
+    AlarmFlood,
     AlarmState,
     Bulletin,
     BulletinKind,
@@ -16,6 +17,9 @@ from pipeline.messages import (
     HealthKind,
     IncidentStatus,
     Milestone,
+    OperatorAct,
+    OperatorActKind,
+    RulesChanged,
     RunEvaluation,
     Slip,
     Transition,
@@ -137,3 +141,19 @@ def test_event_time_is_shown_in_the_citys_zone() -> None:
     assert city_time(T0, 0) == "07-01 00:00"
     assert city_time(T0, 8 * 3_600_000) == "07-01 08:00"
     assert city_time(T0, -5 * 3_600_000) == "06-30 19:00"
+
+
+def test_an_alarm_that_operators_are_not_told_of_has_no_line() -> None:
+    assert told(alarm(held="grouped")) is None
+
+
+def test_acts_rules_and_floods_are_told() -> None:
+    act = OperatorAct("a-1", OperatorActKind.SHELVE, "WP-1/r/1", "li.wei", "cleaning", T0)
+    noted = replace(EventLog().add(alarm()), kind="OperatorAct", data=asdict(act))
+    assert tell(noted) == "li.wei: shelve WP-1/r/1: cleaning"
+    rules = RulesChanged("m.yaml", "v2", True, ("a",), (), ("b", "c"), T0, "taken")
+    assert told(rules) == "rules v2 of m.yaml in force: 1 added, 2 changed (taken)"
+    refused = replace(rules, is_taken=False, reason="m.yaml:3: wrong")
+    assert told(refused) == "rules refused, v2 stays in force: m.yaml:3: wrong"
+    flood = AlarmFlood("D01/water", True, 11, 9, "WP-1/r/1", T0, "many")
+    assert told(flood) == "alarm flood: 11 alarms in D01/water, first WP-1/r/1 (many)"

@@ -10,7 +10,8 @@ import pytest
 from api.drain_normals import dry_freeboard_m, normal_low
 from pipeline.errors import RuleError
 from pipeline.messages import Alarm, AlarmState
-from pipeline.warn.compile import APPLICATIONS, compile_rules
+from pipeline.rules import Function, RuleSet, Signal
+from pipeline.warn.compile import compile_rules
 from pipeline.warn.stage import WarnStage
 from sensors.devices import fire, flood, gas, water
 from sensors.levels import Level
@@ -18,9 +19,10 @@ from sensors.quantities import QUANTITIES
 from sensors.readings import Quality, Reading
 from sensors.registry import Registry
 from tests.conformance.pressure_devices import START_MS, pressure_device, samples_of
-from tests.unit.warn_stories import MINUTE_MS, RULES, C, P, R, W, X, feed, story
+from tests.unit.warn_stories import MINUTE_MS, RULES, C, P, R, W, X, feed, story, with_rule
 
 BLUE, YELLOW, ORANGE, RED = Level.BLUE, Level.YELLOW, Level.ORANGE, Level.RED
+ONLY_RAIN, ONLY_LOW = with_rule("rain.local_1h"), with_rule("gas.pressure_low")
 KINDS = water.KINDS | gas.KINDS | flood.KINDS | fire.KINDS
 
 
@@ -31,10 +33,14 @@ def one_device(kind: str) -> Registry:
 
 
 def said_by(
-    kind: str, values: Sequence[float], gap_min: float = 1.0, spikes: Sequence[int] = ()
+    kind: str,
+    values: Sequence[float],
+    gap_min: float = 1.0,
+    spikes: Sequence[int] = (),
+    rules: RuleSet = RULES,
 ) -> list[Alarm]:
     """Alarms of one device of a kind given one value after the other."""
-    stage, said = WarnStage(one_device(kind), RULES), []
+    stage, said = WarnStage(one_device(kind), rules), []
     for number, value in enumerate(values):
         now_ms = START_MS + round(number * gap_min * MINUTE_MS)
         flag = Quality.SPIKE.value if number in spikes else 0
@@ -64,10 +70,11 @@ def test_each_kind_of_device_has_its_rule(
     assert {alarm.rule for alarm in alarms} == {rule}
 
 
-def test_every_application_names_kinds_that_measure_its_quantity() -> None:
-    for application in APPLICATIONS:
-        for kind in application.kinds:
-            assert KINDS[kind].quantity == application.quantity, application.rule
+def test_every_rule_names_kinds_that_measure_its_quantity() -> None:
+    for rule in RULES.rules.values():
+        assert rule.select.kinds, rule.id
+        for kind in rule.select.kinds:
+            assert KINDS[kind].quantity == rule.select.quantity, rule.id
 
 
 def test_fire_water_is_no_alarm_of_the_mains() -> None:
@@ -86,23 +93,23 @@ def test_methane_clears_level_by_level_once_the_space_is_aired() -> None:
 
 def test_rain_is_the_increase_of_the_counter_within_an_hour() -> None:
     drizzle = np.arange(0.0, 120.0, 3.0)  # 36 mm in any hour of samples every 5 min
-    assert said_by("rain_gauge", drizzle.tolist(), 5.0) == []
+    assert said_by("rain_gauge", drizzle.tolist(), 5.0, rules=ONLY_RAIN) == []
     heavy = 500.0 + np.arange(0.0, 120.0, 4.0)  # 48 mm an hour
-    alarms = said_by("rain_gauge", heavy.tolist(), 5.0)
+    alarms = said_by("rain_gauge", heavy.tolist(), 5.0, rules=ONLY_RAIN)
     assert story(alarms) == [(R, BLUE)]
     assert alarms[0].value == pytest.approx(40.0)
 
 
 def test_rain_sum_falls_when_the_rain_is_more_than_an_hour_ago() -> None:
-    alarms = said_by("rain_gauge", [0.0, 45.0, *[45.0] * 30], 5.0)
+    alarms = said_by("rain_gauge", [0.0, 45.0, *[45.0] * 30], 5.0, rules=ONLY_RAIN)
     assert story(alarms) == [(R, BLUE), (X, BLUE)]
     assert alarms[1].sample_ms - START_MS == (5 + 60 + 5 * 5) * MINUTE_MS
 
 
 def test_rain_sum_bridges_a_counter_set_to_zero() -> None:
     values = [300.0 + 5.0 * n for n in range(6)] + [0.4 + 5.0 * n for n in range(5)]
-    assert story(said_by("rain_gauge", values, 5.0)) == [(R, BLUE)]
-    assert said_by("rain_gauge", [900.0, *[0.2] * 30], 5.0) == []
+    assert story(said_by("rain_gauge", values, 5.0, rules=ONLY_RAIN)) == [(R, BLUE)]
+    assert said_by("rain_gauge", [900.0, *[0.2] * 30], 5.0, rules=ONLY_RAIN) == []
 
 
 def test_spike_of_a_rain_counter_counts_for_nothing() -> None:
@@ -110,7 +117,7 @@ def test_spike_of_a_rain_counter_counts_for_nothing() -> None:
 
 
 def test_rain_that_comes_in_one_hourly_batch_is_summed_by_its_own_times() -> None:
-    stage = WarnStage(one_device("rain_gauge"), RULES)
+    stage = WarnStage(one_device("rain_gauge"), ONLY_RAIN)
     readings = [Reading(0, START_MS + n * 5 * MINUTE_MS, 5.0 * n) for n in range(13)]
     now_ms = START_MS + 70 * MINUTE_MS
     said = feed(stage, samples_of(readings, now_ms), now_ms=now_ms)
@@ -128,7 +135,7 @@ def test_gas_pressure_is_judged_by_its_own_normal() -> None:
 
 def test_gas_pressure_that_follows_the_day_is_no_shortfall() -> None:
     day = 2.5 + 0.3 * np.cos(np.arange(0, 48 * 60, 5) / (24 * 60) * 2 * np.pi)
-    assert said_by("gas_pressure", day.tolist(), 5.0) == []
+    assert said_by("gas_pressure", day.tolist(), 5.0, rules=ONLY_LOW) == []
 
 
 def test_long_shortfall_is_no_new_normal_before_six_hours() -> None:
@@ -140,10 +147,11 @@ def test_long_shortfall_is_no_new_normal_before_six_hours() -> None:
 
 
 def test_sum_without_a_window_is_refused() -> None:
-    rule = replace(RULES.rule("rain.local_1h"), windows_s=MappingProxyType({}))
+    signal = Signal(Function.SUM)
+    rule = replace(RULES.rule("rain.local_1h"), windows_s=MappingProxyType({}), signal=signal)
     rules = replace(RULES, rules=MappingProxyType({rule.id: rule}))
     with pytest.raises(RuleError, match=r"rain.local_1h.window_s = null"):
-        compile_rules(one_device("rain_gauge"), rules)
+        WarnStage(one_device("rain_gauge"), rules)
 
 
 def test_units_of_all_rules_are_those_of_the_quantities() -> None:
@@ -154,10 +162,11 @@ def test_units_of_all_rules_are_those_of_the_quantities() -> None:
         ),
         RULES,
     )
-    assert {columns.rule.id for columns in compiled} == {
-        application.rule for application in APPLICATIONS
-    } - {"water.pressure_z"}
-    assert all(application.quantity in QUANTITIES for application in APPLICATIONS)
+    assert {columns.rule.id for columns in compiled} == set(RULES.rules) - {
+        "water.pressure_z",
+        "water.dma_drift",
+    }
+    assert all(rule.select.quantity in QUANTITIES for rule in RULES.rules.values())
 
 
 INP = """

@@ -1,0 +1,1 @@
+"""Turning series of real devices into a recording: mapping, units, tables, labels."""

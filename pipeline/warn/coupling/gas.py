@@ -1,0 +1,209 @@
+"""Warning models of gas: neighbouring spaces, the biogas decoy, digging."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.messages import Alarm, Cause, FindingEffect
+from pipeline.warn.coupling.claims import Claim
+from pipeline.warn.coupling.site import Site, Works
+from pipeline.warn.coupling.view import View, one_worse
+from sensors.levels import Level
+from sensors.quantities import GAS_PRESSURE, METHANE, METHANE_LEL
+
+_SPACES = ("gas.ch4_space", "gas.ch4_station")
+_PRESSURE = ("gas.pressure_low", "gas.flow_z")
+_SEWER_KINDS = ("manhole_methane",)
+"""Kinds of device that hang where sewage may make gas of its own."""
+_HOUR_MS = 3_600_000
+_METHANE = (METHANE.name, METHANE_LEL.name)
+
+
+@dataclass(frozen=True, slots=True)
+class LeakNeighbours:
+    """Gas in two neighbouring spaces, or in one while pressure or flow tells the same."""
+
+    site: Site
+    figures: Mapping[str, float]
+
+    def judge(self, view: View, now_ms: int) -> list[Claim]:
+        """Return a finding for each group of foul spaces that is more than one signal."""
+        foul = view.alarms(_SPACES, Level.YELLOW)
+        claims: list[Claim] = []
+        done: set[str] = set()
+        pressure = view.alarms(_PRESSURE) if foul else []
+        for first in foul:
+            if first.id in done:
+                continue
+            group = self._group(first, foul, view)
+            done.update(one.id for one in group)
+            with_it = self._pressure(group, pressure, view)
+            if with_it or len({view.element(one) for one in group}) > 1:
+                claims.append(self._claim(group, with_it, view))
+        return sorted(claims, key=lambda claim: claim.key)
+
+    def _group(self, first: Alarm, foul: list[Alarm], view: View) -> list[Alarm]:
+        """Return the foul spaces that hang together with one, by onset and id."""
+        reach_m, window_min = self.figures["space_reach_m"], self.figures["space_window_min"]
+        group, edge = {first.id: first}, [first]
+        while edge:
+            near = view.beside(edge.pop(), foul, reach_m, window_min)
+            fresh = [one for one in near if one.id not in group]
+            group |= {one.id: one for one in fresh}
+            edge += fresh
+        return sorted(group.values(), key=lambda one: (one.raised_ms, one.id))
+
+    def _pressure(self, group: list[Alarm], pressure: list[Alarm], view: View) -> list[Alarm]:
+        reach_m, window = self.figures["pressure_reach_m"], self.figures["pressure_window_min"]
+        found = {
+            one.id: one for foul in group for one in view.beside(foul, pressure, reach_m, window)
+        }
+        return [found[alarm] for alarm in sorted(found)]
+
+    def _claim(self, group: list[Alarm], pressure: list[Alarm], view: View) -> Claim:
+        return _claim(
+            view,
+            group[0],
+            [*group, *pressure],
+            one_worse(*(one.level for one in group)),
+            Cause.GAS_LEAK,
+            self.figures["confidence"],
+            "spaces_and_pressure_agree" if pressure else "several_spaces_agree",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Biogas:
+    """Methane that rose slowly in one sewer space and nowhere else: sewage makes it."""
+
+    site: Site
+    figures: Mapping[str, float]
+
+    def judge(self, view: View, now_ms: int) -> list[Claim]:
+        """Return a finding for each lone sewer space that took hours to pass its limit."""
+        foul = view.alarms(_SPACES)
+        pressure = view.alarms(_PRESSURE) if foul else []
+        claims: dict[str, Claim] = {}
+        for alarm in foul:
+            number, key = view.number(alarm), view.element(alarm)
+            if key in claims or self.site.kind[number] not in _SEWER_KINDS:
+                continue
+            if not self._is_slow(alarm, number, view):
+                continue
+            if self._has_company(alarm, number, view) or view.beside(
+                alarm, pressure, self.figures["pressure_reach_m"]
+            ):
+                continue
+            here = [one for one in foul if view.element(one) == key]
+            claims[key] = _claim(
+                view,
+                alarm,
+                here,
+                Level.BLUE,
+                Cause.BIOGAS,
+                self.figures["confidence"],
+                "slow_rise_in_one_space",
+                effect=FindingEffect.HOLD,
+            )
+        return [claims[key] for key in sorted(claims)]
+
+    def _is_slow(self, alarm: Alarm, number: int, view: View) -> bool:
+        calm_ms = int(view.memory.calm_s[number]) * 1000
+        return bool(calm_ms) and alarm.raised_ms - calm_ms >= self.figures["rise_h"] * _HOUR_MS
+
+    def _has_company(self, alarm: Alarm, number: int, view: View) -> bool:
+        """Return whether another space near by is no longer clean."""
+        reach_m, place = self.figures["space_reach_m"], self.site.at(number)
+        for quantity in _METHANE:
+            near = self.site.near("quantity", quantity, place, reach_m, alarm.area)
+            near = near[self.site.element[near] != self.site.element[number]]
+            with np.errstate(invalid="ignore"):
+                if (view.methane_vol(near) >= self.figures["foul_vol"]).any():
+                    return True
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Digging:
+    """A permit for works in force and gas that is lost at once near it: the works struck a pipe."""
+
+    site: Site
+    figures: Mapping[str, float]
+
+    def judge(self, view: View, now_ms: int) -> list[Claim]:
+        """Return a finding for each permit in force near gas or a fast drop of pressure."""
+        works = [one for one in self.site.permits if one.is_on(now_ms)]
+        if not works:
+            return []
+        alarms = view.alarms((*_SPACES, *_PRESSURE))
+        claims = [self._claim(one, self._of(one, alarms, view), view) for one in works]
+        return [claim for claim in claims if claim is not None]
+
+    def _of(self, works: Works, alarms: list[Alarm], view: View) -> list[Alarm]:
+        found = []
+        for alarm in alarms:
+            if alarm.raised_ms < works.start_ms:
+                continue
+            x_m, y_m = view.place(alarm)
+            away_m = float(np.hypot(x_m - works.x_m, y_m - works.y_m))
+            is_pressure = alarm.quantity == GAS_PRESSURE.name
+            reach_m = self.figures["pressure_reach_m" if is_pressure else "permit_reach_m"]
+            if away_m <= reach_m and (not is_pressure or self._is_fast(alarm, view)):
+                found.append(alarm)
+        return found
+
+    def _is_fast(self, alarm: Alarm, view: View) -> bool:
+        """Return whether the pressure fell by so much between two samples, or within `fast_min`."""
+        number, memory = view.number(alarm), view.memory
+        was, now = float(memory.was[number]), float(memory.value[number])
+        seconds = int(memory.time_s[number]) - int(memory.was_s[number])
+        if not was > 0.0 or seconds > self.figures["fast_min"] * 60:
+            return False
+        return (was - now) / was >= self.figures["drop_share"]
+
+    def _claim(self, works: Works, alarms: list[Alarm], view: View) -> Claim | None:
+        if not alarms:
+            return None
+        return _claim(
+            view,
+            alarms[0],
+            alarms,
+            Level.ORANGE,
+            Cause.GAS_LEAK,
+            self.figures["confidence"],
+            "works_under_permit_and_fast_loss",
+            key=works.id,
+            evidence=(works.id,),
+        )
+
+
+def _claim(
+    view: View,
+    first: Alarm,
+    alarms: list[Alarm],
+    level: Level,
+    cause: Cause,
+    confidence: float,
+    reason: str,
+    *,
+    effect: FindingEffect = FindingEffect.RAISE,
+    key: str = "",
+    evidence: tuple[str, ...] = (),
+) -> Claim:
+    x_m, y_m = view.place(first)
+    return Claim(
+        key=key or view.element(first),
+        domain="gas",
+        area=first.area,
+        level=level,
+        devices=tuple(sorted({alarm.device for alarm in alarms})),
+        elements=tuple(sorted({view.element(alarm) for alarm in alarms})),
+        evidence=tuple(sorted({*evidence, *(alarm.id for alarm in alarms)})),
+        x_m=x_m,
+        y_m=y_m,
+        confidence=confidence,
+        reason=reason,
+        effect=effect,
+        cause=cause.value,
+    )
