@@ -168,7 +168,7 @@ BASIS: Mapping[str, str] = MappingProxyType(
         "slow_relocate_ms": "proposed: one block of residuals",
         "slow_until_ms": "proposed: until a team is there, at most a day",
         "slow_distance_m": "proposed: one pressure zone",
-        "slow_after_ms": "proposed: half of the 48 h whose median a slow change is measured against",
+        "slow_after_ms": "proposed: half of the 48 h whose median is the usual of a slow change",
         "low_head_rule": "name in the rule set",
         "looks_at_once": "proposed: 0.2 s of work for 10,000 pipes on one core",
         "relocate_ms": "proposed: one normal sampling interval",
