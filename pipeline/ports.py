@@ -21,6 +21,34 @@ class Conditions:
     tank_level_m: Mapping[str, float]
 
 
+AGREEING = 3
+"""Of so many devices at one element the middle value counts: one that lies is outvoted."""
+
+
+def agreed(
+    elements: Sequence[str], distance_ms: NDArray[np.int64], value: NDArray[np.float64]
+) -> dict[str, float]:
+    """Return what the devices at each element say of it, by the samples nearest to a moment.
+
+    Args:
+        elements: Element of each device.
+        distance_ms: How far its sample is from the moment asked for.
+        value: The sample; NaN for none.
+
+    Returns:
+        Element → middle value of its `AGREEING` nearest samples, of fewer devices the nearest;
+        elements nobody has told of are left out.
+    """
+    nearest: dict[str, list[float]] = {}
+    for place in np.argsort(distance_ms, kind="stable").tolist():
+        if np.isfinite(value[place]):
+            nearest.setdefault(elements[place], []).append(float(value[place]))
+    return {
+        element: sorted(said[:AGREEING])[1] if len(said) >= AGREEING else said[0]
+        for element, said in sorted(nearest.items())
+    }
+
+
 class NetworkModel(Protocol):
     """The platform's own, imperfect model of a network: never the world's state.
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline.assess.history import History
 from pipeline.assess.layout import Layout
 from pipeline.assess.policy import MINUTE_MS, AssessPolicy
-from pipeline.ports import Conditions, NetworkModel
+from pipeline.ports import Conditions, NetworkModel, agreed
 from sensors.readings import Floats, Int64s
 
 Flags = NDArray[np.bool_]
@@ -138,20 +138,17 @@ def conditions_at(history: History, layout: Layout, at_ms: int, *, is_after: boo
     """Return pumps and tanks as measured at `at_ms`.
 
     Before an onset the sample before counts; after it the next one does, because a pump that
-    switched between two of its samples is what moved the pressures that raised the alarm.
+    switched between two of its samples is what moved the pressures that raised the alarm. Of
+    several devices at one pump or tank those nearest in time count (`ports.agreed`).
     """
-    pick = history.next_after if is_after else history.last_before
     pumps, tanks = (
-        {
-            layout.element[number]: value
-            for number, value in zip(devices.tolist(), pick(devices, at_ms).tolist(), strict=True)
-        }
+        agreed(
+            [layout.element[number] for number in devices.tolist()],
+            *history.around(devices, at_ms, is_after=is_after),
+        )
         for devices in (layout.pumps, layout.tanks)
     )
-    return Conditions(
-        {pump: value > 0.5 for pump, value in sorted(pumps.items()) if np.isfinite(value)},
-        {tank: value for tank, value in sorted(tanks.items()) if np.isfinite(value)},
-    )
+    return Conditions({pump: value > 0.5 for pump, value in pumps.items()}, tanks)
 
 
 def gather(

@@ -114,6 +114,23 @@ class History:
         oldest = np.argmin(np.where(is_known, time_s, np.iinfo(np.int64).max), axis=1)
         return self._at(devices, time_s, np.where(is_earlier.any(axis=1), earlier, oldest))
 
+    def around(
+        self, devices: NDArray[np.integer], at_ms: int, *, is_after: bool
+    ) -> tuple[Int64s, Floats]:
+        """Return how far from `at_ms` each device's sample on one side is, and its value.
+
+        The samples are those of `next_after` or `last_before`; one on the wrong side counts as
+        further away than any on the right one.
+        """
+        value = (self.next_after if is_after else self.last_before)(devices, at_ms)
+        time_ms = self.time_s[devices].astype(np.int64) * 1000
+        sign = 1 if is_after else -1
+        ahead = np.where(time_ms > 0, sign * (time_ms - at_ms), np.iinfo(np.int64).max)
+        right = np.where(ahead >= 0, ahead, np.iinfo(np.int64).max).min(axis=1)
+        wrong = np.where(ahead < 0, -ahead, np.iinfo(np.int64).max).min(axis=1)
+        has_right = right < np.iinfo(np.int64).max
+        return np.where(has_right, right, np.minimum(wrong, 2**61) + 2**61), value
+
     def _at(self, devices: NDArray[np.integer], time_s: Int64s, cell: NDArray[np.intp]) -> Floats:
         rows = np.arange(len(devices))
         value = self.value[devices][rows, cell].astype(np.float64)

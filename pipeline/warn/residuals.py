@@ -7,7 +7,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ports import Conditions, NetworkModel
+from pipeline.ports import Conditions, NetworkModel, agreed
 from pipeline.warn.verdicts import Rows
 from sensors.quantities import PUMP_STATE, WATER_LEVEL
 from sensors.readings import Floats, ReadingBatch
@@ -56,6 +56,7 @@ class ResidualState:
 
     Attributes:
         shown: Newest value of each device (devices,), for pumps and tanks.
+        shown_ms: Its sample time.
         expected: What the model said last (devices,).
         asked_ms: When it was asked.
         switched_ms: When a pump last changed.
@@ -69,6 +70,7 @@ class ResidualState:
     """
 
     shown: Floats
+    shown_ms: NDArray[np.int64]
     expected: Floats
     asked_ms: int
     switched_ms: int
@@ -85,6 +87,7 @@ class ResidualState:
         """Return the state before the first sample."""
         return cls(
             shown=np.full(devices, np.nan),
+            shown_ms=np.zeros(devices, np.int64),
             expected=np.full(devices, np.nan),
             asked_ms=-(2**62),
             switched_ms=-(2**62),
@@ -120,24 +123,23 @@ class Residuals:
         """Take what the sensors say of pumps and tanks and ask the model when it is time."""
         state, limits = self.state, self._limits
         state.shown[batch.device] = batch.value
-        pumps = {
-            element: bool(state.shown[number] >= 0.5)
-            for number, element in self._pumps.items()
-            if np.isfinite(state.shown[number])
-        }
+        state.shown_ms[batch.device] = batch.time_ms
+        pumps = {element: value >= 0.5 for element, value in self._told(self._pumps).items()}
         pattern = ",".join(sorted(element for element, is_on in pumps.items() if is_on))
         has_switched = state.pattern != pattern
         if has_switched:
             state.pattern, state.regime = pattern, self._regime(pattern)
             state.switched_ms = now_ms
         if has_switched or now_ms - state.asked_ms >= limits.renew_ms:
-            levels = {
-                element: float(state.shown[number])
-                for number, element in self._tanks.items()
-                if np.isfinite(state.shown[number])
-            }
+            levels = self._told(self._tanks)
             state.expected = self._model.expect(now_ms, Conditions(pumps, levels))
             state.asked_ms = now_ms
+
+    def _told(self, devices: Mapping[int, str]) -> dict[str, float]:
+        """Return what the newest samples say of each element."""
+        numbers = np.fromiter(devices, np.intp, len(devices))
+        newest_ms = self.state.shown_ms[numbers]
+        return agreed(list(devices.values()), -newest_ms, self.state.shown[numbers])
 
     def score(self, device: Rows, time_ms: NDArray[np.int64], value: Floats) -> Floats:
         """Return a score for each sample, NaN where there is none, and learn from the samples."""
