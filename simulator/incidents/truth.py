@@ -136,8 +136,10 @@ class TruthKeeper:
             self._put(replace(truth, harm_ms=time_ms))
 
     def note(self, incident: str, words: str) -> None:
-        """Add words to the detail of an incident."""
-        truth = self.incidents[incident]
+        """Add words to the detail of an incident; a decoy or one not told of yet has none."""
+        truth = self.incidents.get(incident)
+        if truth is None:
+            return
         self._put(replace(truth, detail=f"{truth.detail}; {words}" if truth.detail else words))
 
     def compare(self, comparison: Comparison) -> None:

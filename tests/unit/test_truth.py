@@ -128,6 +128,12 @@ def test_a_repaired_incident_explains_nothing_more(keeper: TruthKeeper) -> None:
     assert keeper.incidents["A"].harm_ms is None
 
 
+def test_words_about_something_nobody_has_told_of_yet_are_no_error(keeper: TruthKeeper) -> None:
+    before = dict(keeper.incidents)
+    keeper.note("PD-F1-1", "cordoned by T1 at 0")
+    assert keeper.incidents == before
+
+
 def test_harm_begins_once_with_the_first_customer_without_service(keeper: TruthKeeper) -> None:
     begin(keeper)
     compare(keeper, 1, (1, 0, 0))
