@@ -67,6 +67,7 @@ def run_world(half: Half, pace: str | None, *, wants_ack: bool) -> int:
         stop = stack.enter_context(stop_on_signals())
         transport = MqttTransport(half.broker, client_id(plan, "world", folder))
         stack.callback(transport.close)
+        write_plan(folder, plan)
         parts = build_world(plan, transport, folder, wants_ack=wants_ack)
         stack.callback(parts.world.close)
         try:
@@ -98,6 +99,8 @@ def run_world_alone(half: Half, pace: str | None, *, records: bool) -> int:
     view = QuietView() if half.is_json else LineView(plan, console)
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
+        if records:
+            write_plan(folder, plan)
         parts = build_world(
             plan,
             NoTransport(),

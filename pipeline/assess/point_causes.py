@@ -34,12 +34,14 @@ class GasPicture:
         has_pressure: Whether a pressure alarm stands too.
         has_second: Whether a second space nearby is no longer clean.
         is_biogas: Whether the model of the biogas decoy holds the case for one.
+        is_drift: Whether the model of the device that drifts does.
     """
 
     spaces: tuple[int, ...]
     has_pressure: bool
     has_second: bool
     is_biogas: bool = False
+    is_drift: bool = False
 
 
 def decide_point(
@@ -74,12 +76,21 @@ def decide_point(
     if alarms.is_doubtful:
         fault = _verdict(IncidentStatus.DISMISSED, Cause.DEVICE_FAULT, Reason.DEVICE_DOUBTFUL, 0.7)
         return fault if alarms.is_due else None
+    if gas.is_drift and not gas.has_pressure and not gas.has_second:
+        reason = Reason.SLOW_RISE_OF_ONE_DEVICE
+        return _verdict(IncidentStatus.DISMISSED, Cause.DEVICE_FAULT, reason, 0.7)
     if contradicted:
         reason = Reason.NEIGHBOURS_CONTRADICT_DEVICE
         fault = _verdict(IncidentStatus.DISMISSED, Cause.DEVICE_FAULT, reason, 0.7)
         return fault if alarms.is_due else None
     if contradicted is None and not alarms.is_due:
         return None
+    if case.family == Family.OTHER:  # flow alone: what nobody can explain stays in the log
+        sure = policy.confidence.other
+        unexplained = _verdict(
+            IncidentStatus.DISMISSED, Cause.UNKNOWN, Reason.UNEXPLAINED_CHANGE, sure
+        )
+        return unexplained if alarms.is_due else None
     cause, reason, sure = _held_to_be(case, gas, stopped, surroundings, policy)
     return _verdict(IncidentStatus.CONFIRMED, cause, reason, sure)
 
@@ -225,7 +236,7 @@ def _held_to_be(
         case Family.RAIN:
             return Cause.STORM, Reason.HEAVY_RAIN, sure.storm
         case _:
-            return Cause.UNKNOWN, Reason.UNEXPLAINED_CHANGE, sure.other
+            raise AssertionError(case.family)
 
 
 def _told_to_be(case: Case, told: Alarm) -> tuple[Cause, Reason]:

@@ -38,6 +38,7 @@ class PointLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     severe_wait_min: float
     notice_join_min: float
     people_m: float
+    told_water_cm: float
     told_rain_m: float
     told_drain_m: float
     told_methane_m: float

@@ -9,12 +9,15 @@ from pipeline.assess.findings import is_supported
 from pipeline.assess.layout import Layout
 from pipeline.assess.point_grouping import Family, family_of
 from pipeline.assess.point_policy import PointLimits
+from pipeline.assess.policy import MINUTE_MS
 from pipeline.assess.surroundings import Surroundings
 from pipeline.messages import Alarm
 from sensors.levels import Level
 
 TREND = "flood.eta_closure"
 """Rule that foretells from one device alone."""
+FORECAST = "flood.rain_level_pump"
+"""Warning model that foretells water at a dip from the rain and the drains around it."""
 CALLS = "any.hotline"
 """Warning model that raises an alarm from calls alone."""
 _SINGLE = frozenset({TREND, CALLS})
@@ -29,7 +32,9 @@ def is_borne_out(
 ) -> bool:
     """Return whether anything but one trend, or a few calls, speaks for a case.
 
-    A model that couples several signals is enough, so are a trend and calls together. Otherwise,
+    A model that couples several signals is enough, so are a trend and calls together; but rain and
+    full drains with no pump measured standing (yellow) foretell water at two dips where it comes
+    to one, so the dip itself must begin to be wet. Otherwise,
     for water: a trend must be near its end (orange: half an hour, no more than it was watched for)
     with rain or full drains around; calls need heavy rain, for on a dry day they may be about a
     burst main. For gas: a space around that is no longer clean, or twice the calls that count for
@@ -37,7 +42,12 @@ def is_borne_out(
     """
     standing = state.standing(case)
     rules = {alarm.rule for alarm in standing}
-    if rules - _SINGLE or len(rules) > 1 or is_supported(state.findings_of(case)):
+    if len(rules) > 1 or is_supported(state.findings_of(case)):
+        return True
+    if rules == {FORECAST}:
+        is_sure = any(alarm.level <= Level.ORANGE for alarm in standing)
+        return is_sure or _begins(state, case, limits)
+    if rules - _SINGLE:
         return True
     if case.family == Family.GAS:
         is_many = any(alarm.level <= Level.YELLOW for alarm in standing)
@@ -48,6 +58,14 @@ def is_borne_out(
         return False
     mildest = Level.BLUE if trends else Level.YELLOW
     return _is_wet_around(state, standing, mildest, layout, limits, with_drains=bool(trends))
+
+
+def _begins(state: AssessState, case: Case, limits: PointLimits) -> bool:
+    """Return whether the newest depth at a case's dip is more than that of a wet road."""
+    devices = np.array(sorted(case.devices))
+    since_ms = case.onset_ms - round(limits.silent_min * MINUTE_MS)
+    depth_cm = state.history.recent(devices, 1, since_ms)[1][:, 0]
+    return bool((depth_cm >= limits.told_water_cm).any())
 
 
 def _is_wet_around(

@@ -202,8 +202,10 @@ class PointDesk:
         if case.family == Family.GAS:
             standing = state.standing(case)
             gas = gas_picture(state, standing, self._layout, self._surroundings, self._points)
-            is_biogas = is_held_as(Cause.BIOGAS, state.findings_of(case))
-            return replace(gas, is_biogas=is_biogas), ()
+            findings = state.findings_of(case)
+            is_biogas = is_held_as(Cause.BIOGAS, findings)
+            is_drift = is_held_as(Cause.DEVICE_FAULT, findings)
+            return replace(gas, is_biogas=is_biogas, is_drift=is_drift), ()
         if case.family == Family.PONDING and not case.is_forecast:
             return _NO_GAS, stopped_pumps(
                 state, case, self._layout, self._surroundings, self._points, now_ms

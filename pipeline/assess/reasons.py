@@ -31,6 +31,7 @@ class Reason(StrEnum):
     METHANE_AND_PRESSURE_AGREE = "methane_and_pressure_agree"
     GAS_PRESSURE_LOW = "gas_pressure_low"
     SLOW_RISE_IN_ONE_SPACE = "slow_rise_in_one_space"
+    SLOW_RISE_OF_ONE_DEVICE = "slow_rise_of_one_device"
     WATER_STANDS = "water_stands"
     PUMP_MEASURED_STANDING = "pump_measured_standing"
     DRAINS_FULL = "drains_full"

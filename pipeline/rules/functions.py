@@ -102,6 +102,14 @@ _SLOT = FigureSheet(
 )
 _SIGMAS = (
     _SLOT,
+    FigureSheet(
+        "mean_s",
+        "s",
+        0.0,
+        _DAY_S,
+        0.0,
+        "means over so long are charted, not samples that hang together; 0: the samples",
+    ),
     _learning(10_800.0, "time constant of mean and spread"),
     _warm_up(12),
     _FLOOR,

@@ -63,8 +63,9 @@ def finished(tree: Tree) -> Tree:
             )
         elif is_on:
             kept[name] = {key: value for key, value in rule.items() if key != "enabled"}
+    gone = rules.keys() - kept.keys()
     for name, rule in kept.items():
-        if isinstance(rule, dict) and rule.get("chain_of") in rules.keys() - kept.keys():
+        if isinstance(rule, dict) and any(one == rule.get("chain_of") for one in gone):
             kept[name] = {key: value for key, value in rule.items() if key != "chain_of"}
     tree.data = {**tree.data, "rules": kept}
     return tree

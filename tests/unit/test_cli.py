@@ -417,6 +417,16 @@ def test_the_world_runs_alone_without_broker_and_recording(
     assert [item.name for item in Path("w").iterdir()] == ["manifest.json"]
 
 
+def test_what_the_world_alone_recorded_can_be_replayed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tocsin("simulate", SHORT, "--transport", "none", "--json", "--out", "w") == 0
+    published = json.loads(capsys.readouterr().out)["readings"]["published"]
+    assert tocsin("replay", "w", "--json", "--out", "again") == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["complete"]
+    assert again["readings"]["received"] == published
+    assert again["incidents"]["found"] == 1
+
+
 def test_what_compose_and_sample_print_can_be_run(capsys: pytest.CaptureFixture[str]) -> None:
     lines = (
         ("compose", "pump-trip", "burst-small", "--offset", "4h"),

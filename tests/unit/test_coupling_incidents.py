@@ -30,12 +30,13 @@ LONE = Corroboration(kinds_agree=False, is_lone_and_doubtful=True)
 MODEL = "flood.rain_level_pump"
 
 
-def storm(*, is_coupled: bool = True, water: float = 40.0) -> Story:
-    """Rain and full drains from minute 10, water in the underpass from minute 30 on."""
+def storm(*, is_coupled: bool = True, wet: float = 8.0, water: float = 40.0) -> Story:
+    """Rain and full drains from minute 10, a wet underpass from 20, water there from 30 on."""
     rules = default_rules() if is_coupled else without(default_rules(), MODEL)
     story = Story(town(), stages=make_stages(town(), rules))
     story.run(10)
-    story.run(20, FG2=90.0, FM3=0.8)
+    story.run(10, FG2=90.0, FM3=0.8)
+    story.run(10, FU1=wet)
     story.run(10, FU1=water)
     return story
 
@@ -64,6 +65,15 @@ def test_forecast_that_does_not_come_true_ends_without_water() -> None:
     story = storm(water=0.0)
     story.run(100, FM3=2.5, every=5)
     assert "water_gone" in about_underpass(story)[-1].adjustments
+
+
+def test_forecast_for_a_dip_that_stays_dry_is_an_alarm_and_no_warning() -> None:
+    story = storm(wet=3.0, water=3.0)
+    assert {one.rule for one in story.of(Alarm) if one.device == "D-FU1"} == {MODEL}
+    statuses = {one.status for one in about_underpass(story)}
+    assert statuses <= {IncidentStatus.ASSESSING, IncidentStatus.DISMISSED}
+    told = {one.incident for one in story.of(WarningNotice) if one.status in OUTSIDE}
+    assert not told & {one.id for one in about_underpass(story)}
 
 
 def smell(story: Story, calls: int) -> None:

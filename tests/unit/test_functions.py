@@ -183,6 +183,17 @@ def test_cusum_sums_what_is_beyond_the_allowance_and_begins_again_when_told() ->
     assert signals(function, [(START_MS + DAY_MS, 0.3)])[0] == pytest.approx(0.0, abs=0.2)
 
 
+def test_charts_of_block_means_are_asked_once_a_block_and_take_a_short_swing_for_little() -> None:
+    """Samples that hang together, as those of a pump, add up to an alarm that means nothing."""
+    swing = every(300_000, [0.3] * 480 + [0.3 + 3.0 * ACCURACY] * 6 + [0.3] * 18)
+    figures = {**STEADY, "learning_s": 7.0 * 86_400.0, "k": 0.5}
+    single = signals(make(rule_of(Function.CUSUM, **figures)), swing)
+    means = signals(make(rule_of(Function.CUSUM, mean_s=3600.0, **figures)), swing)
+    assert np.nanmax(single) == 5.0  # as high as it goes
+    assert np.nanmax(means) < 2.0
+    assert np.isfinite(means[-24:]).sum() == 2
+
+
 def test_lower_cusum_is_negative_and_capped() -> None:
     function = make(rule_of(Function.CUSUM, "low", k=0.5, **STEADY))
     found = signals(function, standardised(-30.0, 20))

@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.messages import (
+    OUTSIDE,
     Cause,
     Closure,
     DeviceHealth,
@@ -10,6 +11,7 @@ from pipeline.messages import (
     Incident,
     IncidentStatus,
     Mark,
+    WarningNotice,
 )
 from sensors.field import Act, FeedbackKind
 from sensors.levels import Level
@@ -121,6 +123,33 @@ def test_slow_rise_in_one_sewer_is_biogas_held_at_blue_and_patrolled() -> None:
 
 def test_slow_rise_in_a_valve_well_is_a_leak() -> None:
     assert slow("GV1").incidents()[0].cause is Cause.GAS_LEAK
+
+
+def creep(hours: float, last: float = 21.0, device: str = "GS1") -> Story:
+    """Methane of one room that creeps up to 18 %LEL, hour by hour, and then to `last`."""
+    story = Story()
+    for step in range(round(hours) + 1):
+        story.run(60, every=30, **{device: 18.0 * step / hours})
+    story.run(10, every=1, **{device: last})
+    return story
+
+
+def test_methane_that_creeps_up_for_a_day_at_one_station_is_a_device_fault_and_no_warning() -> None:
+    story = creep(24)
+    assert {(one.status, one.cause, one.reason) for one in story.of(Incident)[-1:]} == {
+        (IncidentStatus.DISMISSED, Cause.DEVICE_FAULT, "slow_rise_of_one_device")
+    }
+    assert not [one for one in story.of(WarningNotice) if one.status in OUTSIDE]
+    assert not story.orders()
+
+
+@pytest.mark.parametrize(
+    ("hours", "last"), [(9, 21.0), (24, 45.0), (24, 60.0)], ids=["faster", "leapt", "red"]
+)
+def test_methane_of_a_station_that_rose_within_hours_leapt_or_is_red_is_a_leak(
+    hours: float, last: float
+) -> None:
+    assert creep(hours, last).incidents()[-1].cause is Cause.GAS_LEAK
 
 
 def test_methane_that_was_always_there_is_no_biogas_while_its_rise_is_unknown() -> None:

@@ -1,13 +1,15 @@
-"""Warning models of gas: neighbouring spaces, the biogas decoy, digging."""
+"""Warning models of gas: neighbouring spaces, two slow decoys (biogas, drift), digging."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.messages import Alarm, Cause, FindingEffect
 from pipeline.warn.coupling.claims import Claim
-from pipeline.warn.coupling.site import Site, Works
+from pipeline.warn.coupling.site import Numbers, Site, Works
 from pipeline.warn.coupling.view import View, one_worse
 from sensors.levels import Level
 from sensors.quantities import GAS_PRESSURE, METHANE, METHANE_LEL
@@ -16,6 +18,8 @@ _SPACES = ("gas.ch4_space", "gas.ch4_station")
 _PRESSURE = ("gas.pressure_low", "gas.flow_z")
 _SEWER_KINDS = ("manhole_methane",)
 """Kinds of device that hang where sewage may make gas of its own."""
+_AIRED_KINDS = ("station_methane", "tunnel_methane")
+"""Kinds of device in rooms that are aired: gas reaches its height there within hours."""
 _HOUR_MS = 3_600_000
 _METHANE = (METHANE.name, METHANE_LEL.name)
 
@@ -74,22 +78,25 @@ class LeakNeighbours:
 
 
 @dataclass(frozen=True, slots=True)
-class Biogas:
-    """Methane that rose slowly in one sewer space and nowhere else: sewage makes it."""
+class _SlowAndAlone:
+    """Methane that rose for hours at one device and nowhere else: no leak does that."""
 
     site: Site
     figures: Mapping[str, float]
+    KINDS: ClassVar[tuple[str, ...]] = ()
+    CAUSE: ClassVar[Cause] = Cause.UNKNOWN
+    REASON: ClassVar[str] = ""
 
     def judge(self, view: View, now_ms: int) -> list[Claim]:
-        """Return a finding for each lone sewer space that took hours to pass its limit."""
+        """Return a finding for each lone space that took hours to pass its limit."""
         foul = view.alarms(_SPACES)
         pressure = view.alarms(_PRESSURE) if foul else []
         claims: dict[str, Claim] = {}
         for alarm in foul:
             number, key = view.number(alarm), view.element(alarm)
-            if key in claims or self.site.kind[number] not in _SEWER_KINDS:
+            if key in claims or self.site.kind[number] not in self.KINDS:
                 continue
-            if not self._is_slow(alarm, number, view):
+            if not self._is_slow(alarm, number, view) or not self._is_calm(alarm, number, view):
                 continue
             if self._has_company(alarm, number, view) or view.beside(
                 alarm, pressure, self.figures["pressure_reach_m"]
@@ -101,9 +108,9 @@ class Biogas:
                 alarm,
                 here,
                 Level.BLUE,
-                Cause.BIOGAS,
+                self.CAUSE,
                 self.figures["confidence"],
-                "slow_rise_in_one_space",
+                self.REASON,
                 effect=FindingEffect.HOLD,
             )
         return [claims[key] for key in sorted(claims)]
@@ -112,16 +119,55 @@ class Biogas:
         calm_ms = int(view.memory.calm_s[number]) * 1000
         return bool(calm_ms) and alarm.raised_ms - calm_ms >= self.figures["rise_h"] * _HOUR_MS
 
+    def _is_calm(self, alarm: Alarm, number: int, view: View) -> bool:
+        """Return whether nothing the alarm says of itself speaks against it."""
+        return True
+
     def _has_company(self, alarm: Alarm, number: int, view: View) -> bool:
         """Return whether another space near by is no longer clean."""
         reach_m, place = self.figures["space_reach_m"], self.site.at(number)
         for quantity in _METHANE:
             near = self.site.near("quantity", quantity, place, reach_m, alarm.area)
-            near = near[self.site.element[near] != self.site.element[number]]
+            near = near[self._is_other(near, number)]
             with np.errstate(invalid="ignore"):
                 if (view.methane_vol(near) >= self.figures["foul_vol"]).any():
                     return True
         return False
+
+    def _is_other(self, near: Numbers, number: int) -> NDArray[np.bool_]:
+        """Return which devices around one would show gas of their own if it were gas."""
+        others: NDArray[np.bool_] = self.site.element[near] != self.site.element[number]
+        return others
+
+
+class Biogas(_SlowAndAlone):
+    """Methane that rose slowly in one sewer space and nowhere else: sewage makes it."""
+
+    __slots__ = ()
+    KINDS = _SEWER_KINDS
+    CAUSE = Cause.BIOGAS
+    REASON = "slow_rise_in_one_space"
+
+
+class DeviceDrift(_SlowAndAlone):
+    """Methane that crept up at one device of an aired room and nowhere else: the device drifts."""
+
+    __slots__ = ()
+    KINDS = _AIRED_KINDS
+    CAUSE = Cause.DEVICE_FAULT
+    REASON = "slow_rise_of_one_device"
+
+    def _is_calm(self, alarm: Alarm, number: int, view: View) -> bool:
+        """Return whether it did not leap of late and is not so high as to be red."""
+        if alarm.level is Level.RED:
+            return False
+        rose = float(view.memory.value[number]) - float(view.memory.was[number])
+        return not rose * self.site.to_vol[number] >= self.figures["leap_vol"]
+
+    def _is_other(self, near: Numbers, number: int) -> NDArray[np.bool_]:
+        """Return which devices around are not this one: a second in the same room counts."""
+        others: NDArray[np.bool_] = near != number
+        return others
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pipeline.warn.coupling.columns import level_figure
 from pipeline.warn.coupling.evidence import Crowd, Hotline, NoCorroboration
 from pipeline.warn.coupling.expression import ExpressionModel, parse
 from pipeline.warn.coupling.flood import BurstPonding, RainLevelPump
-from pipeline.warn.coupling.gas import Biogas, Digging, LeakNeighbours
+from pipeline.warn.coupling.gas import Biogas, DeviceDrift, Digging, LeakNeighbours
 from pipeline.warn.coupling.site import Site
 from pipeline.warn.coupling.specs import Figure, ModelSpec, own_specs
 from sensors.levels import Level
@@ -50,6 +50,7 @@ _OWN: Mapping[str, Build] = MappingProxyType(
         "flood.burst_ponding": BurstPonding,
         "gas.leak_neighbours": LeakNeighbours,
         "gas.biogas": Biogas,
+        "gas.device_drift": DeviceDrift,
         "gas.digging": Digging,
         "any.crowd": Crowd,
         "any.hotline": Hotline,

@@ -39,12 +39,56 @@ class SpreadState:
         )
 
 
+@dataclass(slots=True)
+class BlockState:
+    """What is remembered of each device's block at hand, (rows,).
+
+    Attributes:
+        number: Blocks since 1970, -1 for none.
+        total: Sum of the samples in it.
+        count: Samples in it.
+    """
+
+    number: Int64s
+    total: Floats
+    count: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, rows: int) -> Self:
+        """Return the state before the first sample."""
+        return cls(np.full(rows, -1, np.int64), np.zeros(rows), np.zeros(rows, np.int32))
+
+
+class Blocks:
+    """Means over blocks of time: a chart asks for samples that do not hang together."""
+
+    def __init__(self, rows: int, mean_s: float) -> None:
+        """Take the number of devices and the length of a block, seconds."""
+        self._block_ms = round(mean_s * 1000.0)
+        self.state = BlockState.of(rows)
+
+    def take(self, row: Rows, time_ms: Int64s, value: Floats) -> Floats:
+        """Take samples; return the mean of the block each of them ends, NaN where it ends none."""
+        state = self.state
+        number = time_ms // self._block_ms
+        is_over = (state.number[row] != number) & (state.count[row] > 0)
+        mean = np.full(len(row), np.nan)
+        over = row[is_over]
+        mean[is_over] = state.total[over] / state.count[over]
+        state.total[over], state.count[over] = 0.0, 0
+        state.number[row] = number
+        state.total[row] += value
+        state.count[row] += 1
+        return mean
+
+
 class Spreads:
     """Standardises samples: how many of its own sigmas a sample is above the device's own mean.
 
     Mean and spread follow with a time constant, and a sample moves them by no more than
     `clip_sigmas` (Huber's clipping, 1964), so that an event is slow to become its own yardstick.
-    Where a time of the week has a mean of its own, that is taken off first.
+    Where a time of the week has a mean of its own, that is taken off first. With blocks it is
+    their means that are standardised: a sample that ends none has no score.
     """
 
     def __init__(
@@ -53,30 +97,37 @@ class Spreads:
         """Take the noise of each device (rows,), the figures, and the slots of the week.
 
         `figures` are `learning_s`, `warm_up` (samples before a device is judged),
-        `floor_sigmas` (least spread, in the device's noise) and `clip_sigmas`.
+        `floor_sigmas` (least spread, in the device's noise), `clip_sigmas` and `mean_s` (length of
+        a block, 0 for none).
         """
         self._learning_ms = figures["learning_s"] * 1000.0
         self._warm_up = int(figures["warm_up"])
         self._clip = figures["clip_sigmas"]
         self._floor = figures["floor_sigmas"] * noise
         self._slots = slots
+        mean_s = figures.get("mean_s", 0.0)
+        self._blocks = Blocks(len(noise), mean_s) if mean_s else None
         self.state = SpreadState.of(len(noise))
 
     @property
     def remembered(self) -> tuple[Any, ...]:
-        """Means and spreads, and the slots where there are any."""
-        return (self.state,) if self._slots is None else (self.state, self._slots.state)
+        """Means and spreads, the slots where there are any, and the blocks likewise."""
+        parts = (self, self._slots, self._blocks)
+        return tuple(part.state for part in parts if part is not None)
 
     def standardise(self, row: Rows, time_ms: Int64s, value: Floats, is_spike: Bools) -> Floats:
         """Return the samples in sigmas above the mean, NaN while warming up; learn from them."""
-        if self._slots is None:
-            return self._standardise(row, time_ms, value, is_spike)
+        if self._slots is not None:
+            usual = self._slots.compare(row, time_ms, value, is_spike)
+            value = np.where(usual.is_known, usual.deviation, np.nan)
+        if self._blocks is not None:
+            used = np.flatnonzero(np.isfinite(value) & ~is_spike)
+            means = np.full(len(row), np.nan)
+            means[used] = self._blocks.take(row[used], time_ms[used], value[used])
+            value = means
         scores = np.full(len(row), np.nan)
-        usual = self._slots.compare(row, time_ms, value, is_spike)
-        known = np.flatnonzero(usual.is_known)
-        scores[known] = self._standardise(
-            row[known], time_ms[known], usual.deviation[known], is_spike[known]
-        )
+        known = np.flatnonzero(np.isfinite(value))
+        scores[known] = self._standardise(row[known], time_ms[known], value[known], is_spike[known])
         return scores
 
     def _standardise(self, row: Rows, time_ms: Int64s, value: Floats, is_spike: Bools) -> Floats:
@@ -104,12 +155,12 @@ class Spreads:
         state = self.state
         share = (time_ms - state.learned_ms[row]) / self._learning_ms
         is_young = count < self._warm_up
-        share = np.where(is_young, 1.0 / (count + 1.0), np.clip(share, 0.0, MOST_SHARE))
+        share = np.maximum(np.clip(share, 0.0, MOST_SHARE), 1.0 / (count + 1.0))
         clip = self._clip * spread
         moved = np.where(is_young, deviation, np.clip(deviation, -clip, clip))
         state.mean[row] += share * moved
         old = state.variance[row]
         square = np.where(count == 0, 0.0, moved * moved)
         state.variance[row] = old + share * (square - old)
-        state.count[row] = np.minimum(count + 1, self._warm_up)
+        state.count[row] = count + 1
         state.learned_ms[row] = time_ms
