@@ -10,7 +10,6 @@ HAZARDS = frozenset(
         TrueKind.SLOW_LEAK,
         TrueKind.VALVE_CLOSURE,
         TrueKind.PUMP_TRIP,
-        TrueKind.DEMAND_SURGE,
         TrueKind.GAS_PINHOLE,
         TrueKind.GAS_STRIKE,
         TrueKind.GAS_WELL_LEAK,

@@ -95,7 +95,7 @@ def test_a_leak_is_graded_by_the_outflow_it_has(
     [
         (TrueKind.VALVE_CLOSURE, Level.YELLOW),
         (TrueKind.PUMP_TRIP, Level.YELLOW),
-        (TrueKind.DEMAND_SURGE, Level.YELLOW),
+        (TrueKind.DEMAND_SURGE, Level.BLUE),
         (TrueKind.PUMP_SWITCH, Level.BLUE),
     ],
 )
@@ -106,6 +106,7 @@ def test_incidents_without_outflow_have_a_level_by_kind(kind: TrueKind, level: L
 def test_switches_and_device_faults_are_decoys() -> None:
     decoys = {
         TrueKind.PUMP_SWITCH,
+        TrueKind.DEMAND_SURGE,
         TrueKind.DEVICE_FAULT,
         TrueKind.BIOGAS,
         TrueKind.DIGGING,
