@@ -1,6 +1,8 @@
 """The command line: what a person types."""
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -41,6 +43,25 @@ and `tocsin broker` the message broker between them.
     "by Ctrl-C or SIGTERM (what was recorded is kept).",
     pretty_exceptions_enable=False,
 )
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"tocsin {version('tocsin')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    is_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options that go before a command."""
+
 
 app.command("run")(run.run)
 app.command("demo")(run.demo)

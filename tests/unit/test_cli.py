@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -415,6 +416,11 @@ def test_the_world_runs_alone_without_broker_and_recording(
     assert summary["complete"]
     assert summary["readings"]["published"] > 1000
     assert [item.name for item in Path("w").iterdir()] == ["manifest.json"]
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tocsin("--version") == 0
+    assert capsys.readouterr().out == f"tocsin {version('tocsin')}\n"
 
 
 def test_what_the_world_alone_recorded_can_be_replayed(capsys: pytest.CaptureFixture[str]) -> None:
