@@ -196,3 +196,14 @@ def test_an_outage_is_a_handful_of_events_and_the_first_is_told_at_once(tmp_path
     assert load.first_incident_s is not None
     assert load.first_incident_s <= 60.0
     assert load.floods + load.opened <= 0.1 * (load.raised + load.health)
+
+
+def test_a_flood_of_alarms_becomes_a_handful_of_incidents(tmp_path: Path) -> None:
+    text = find_scenario("alarm-flood").path.read_text(encoding="utf-8")
+    until_water_stands = tmp_path / "flood.yaml"
+    until_water_stands.write_text(text.replace("duration: 24h", "duration: 17h"), encoding="utf-8")
+    load = measure(str(until_water_stands), default_rules())
+    assert load.raised > 100
+    assert 0.0 < load.incidents_per_alarm <= 0.1
+    assert load.first_incident_s is not None
+    assert load.first_incident_s <= 60.0
