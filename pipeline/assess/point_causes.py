@@ -21,6 +21,8 @@ _COLLEAGUES = 2
 """Fit devices beside one that outvote it."""
 _SPEECHLESS = UNUSABLE | 1 << KINDS.index(HealthKind.OFFLINE)
 """Doubts about a device whose silence says nothing, as bits."""
+_SINCE = 12
+"""Samples looked back on for clean air; more than a device takes in `restless_wait_min`."""
 _HOTLINE = "any.hotline"
 """Warning model that raises an alarm from calls alone."""
 
@@ -188,15 +190,21 @@ def is_alone(
     speaks against it. Beside a device of gas pressure are all within `gas_pressure_join_m`: pipes
     that are joined fall together. None while they may still join; False where there are no such
     two.
+    Too much pressure does not agree with too little, and a device that shows both at once agrees
+    with nobody.
     """
-    alarmed = {layout.number[alarm.device] for alarm in standing if alarm.confidence is None}
-    if not alarmed:
+    measured = [alarm for alarm in standing if alarm.confidence is None]
+    if not measured:
         return False
-    limits = policy.limits
-    for number in alarmed:
+    limits, torn = policy.limits, _torn(measured, layout)
+    for alarm in measured:
+        number = layout.number[alarm.device]
+        if number in torn:
+            continue
         beside = surroundings.beside(number, limits.gas_pressure_join_m)
         fit = beside[(state.doubts[beside] & _SPEECHLESS) == 0]
-        if len(fit) < _COLLEAGUES or not alarmed.isdisjoint(beside.tolist()):
+        agreeing = {layout.number[one.device] for one in measured if _agrees(one, alarm)} - torn
+        if len(fit) < _COLLEAGUES or not agreeing.isdisjoint(beside.tolist()):
             return False
         share = newest(state, fit) * surroundings.to_vol[fit]
         if (share >= limits.gas_elevated_vol).any():  # no longer clean, though without an alarm
@@ -205,6 +213,35 @@ def is_alone(
     wait_min = limits.severe_wait_min if is_severe else limits.colleague_wait_min
     has_waited = now_ms >= case.onset_ms + round(wait_min * MINUTE_MS)
     return True if has_waited else None
+
+
+def is_restless(
+    state: AssessState,
+    case: Case,
+    standing: list[Alarm],
+    layout: Layout,
+    surroundings: Surroundings,
+    policy: PointPolicy,
+    now_ms: int,
+) -> bool | None:
+    """Return whether every device with a methane alarm has shown clean air since it alarmed.
+
+    Gas fills a space and leaves it within minutes at best; a device that shows it, then clean air,
+    then gas again is noise. None while that may still show: at blue there is time to wait for it.
+    """
+    gas = [alarm for alarm in standing if alarm.confidence is None]
+    numbers = sorted({layout.number[alarm.device] for alarm in gas})
+    if not numbers or not np.isfinite(surroundings.to_vol[numbers]).all():
+        return False
+    limits = policy.limits
+    for number in numbers:
+        time_ms, value = state.history.recent(np.array([number]), _SINCE, case.onset_ms + 1)
+        is_clean = value[0] * surroundings.to_vol[number] <= limits.gas_clean_vol
+        if not (is_clean & (time_ms[0] > 0)).any():
+            is_mild = all(alarm.level is Level.BLUE for alarm in gas)
+            wait_ms = round(limits.restless_wait_min * MINUTE_MS)
+            return None if is_mild and now_ms < case.onset_ms + wait_ms else False
+    return True
 
 
 def newest(state: AssessState, devices: Int64s) -> Floats:
@@ -255,6 +292,19 @@ def _gas(gas: GasPicture, policy: PointPolicy) -> tuple[Cause, Reason, float]:
     if gas.is_biogas:
         return Cause.BIOGAS, Reason.SLOW_RISE_IN_ONE_SPACE, sure.biogas
     return Cause.GAS_LEAK, Reason.METHANE_HELD_ABOVE_LIMIT, sure.gas_one_space
+
+
+def _torn(standing: list[Alarm], layout: Layout) -> set[int]:
+    """Return the devices that alarm for too much and too little pressure at once."""
+    pairs = {(a.device, a.rule) for a in standing if a.quantity == GAS_PRESSURE.name}
+    devices = [device for device, _ in pairs]
+    return {layout.number[device] for device in devices if devices.count(device) > 1}
+
+
+def _agrees(one: Alarm, other: Alarm) -> bool:
+    """Return whether two alarms may be about the same gas."""
+    is_pressure = GAS_PRESSURE.name in (one.quantity, other.quantity)
+    return one.rule == other.rule or not is_pressure
 
 
 def _methane_within(

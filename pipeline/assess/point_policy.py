@@ -36,6 +36,7 @@ class PointLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fire_tank_m: float
     colleague_wait_min: float
     severe_wait_min: float
+    restless_wait_min: float
     notice_join_min: float
     people_m: float
     told_water_cm: float

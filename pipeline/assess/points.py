@@ -29,6 +29,7 @@ from pipeline.assess.point_causes import (
     gas_picture,
     is_alone,
     is_contradicted,
+    is_restless,
     stopped_pumps,
 )
 from pipeline.assess.point_grouping import Family, group_point
@@ -130,6 +131,8 @@ class PointDesk:
         standing = state.standing(case)
         layout, around, points = self._layout, self._surroundings, self._points
         alone = is_alone(state, case, standing, layout, around, points, now_ms)
+        if alone is False and case.family == Family.GAS:
+            return is_restless(state, case, standing, layout, around, points, now_ms)
         if alone is False and case.family == Family.FIRE:
             return is_contradicted(state, standing, layout, around, points)
         return alone

@@ -99,7 +99,7 @@ class AssessPolicy:
     decide_after_ms: int = 20 * MINUTE_MS
     assess_limit_ms: Mapping[Level, int] = field(default_factory=lambda: ASSESS_LIMIT_MS)
     early_rules: tuple[str, ...] = ("water.pressure_drop",)
-    slow_rules: tuple[str, ...] = ("water.dma_drift",)
+    slow_rules: tuple[str, ...] = ("water.dma_drift", "water.dma_night_ratio")
     slow_margin_ms: int = 120 * MINUTE_MS
     slow_decide_ms: int = 360 * MINUTE_MS
     slow_relocate_ms: int = 30 * MINUTE_MS

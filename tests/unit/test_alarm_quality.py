@@ -112,6 +112,20 @@ def test_a_second_device_or_another_kind_confirms_it(
     assert three_pressures.orders()
 
 
+def test_too_much_pressure_near_by_is_no_second_device_for_too_little(
+    three_pressures: Story,
+) -> None:
+    three_pressures.run(4, GJ8=1.2)
+    three_pressures.run(5, GJ4=4.5)
+    three_pressures.run(15)
+    assert {one.rule for one in three_pressures.of(Alarm)} == {
+        "gas.pressure_low",
+        "gas.pressure_high",
+    }
+    assert {one.cause for one in three_pressures.incidents()} == {Cause.DEVICE_FAULT}
+    assert three_pressures.orders() == []
+
+
 # Quality alarms of many devices at once (domain/README §3.4, check 4).
 
 

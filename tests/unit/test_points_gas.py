@@ -290,6 +290,23 @@ def test_two_of_three_that_are_silent_outvote_nobody() -> None:
     for element in ("GM9b", "GM9c"):
         story.silence(element)
     story.run(300)
-    story.run(4, GM9a=0.8)
+    story.run(12, GM9a=0.8)
     [incident] = story.incidents()
     assert incident.status is IncidentStatus.CONFIRMED
+
+
+def test_gas_that_comes_and_goes_with_clean_air_between_is_a_noisy_device() -> None:
+    story = leak(GM3=0.7)
+    for _ in range(15):
+        story.run(1, GM3=0.02)
+        story.run(4, GM3=0.6)
+    assert [one.status for one in story.incidents()] == [IncidentStatus.DISMISSED]
+    assert story.incidents()[0].cause is Cause.DEVICE_FAULT
+    assert story.orders() == []
+
+
+def test_mild_gas_that_stays_is_told_once_four_samples_agree() -> None:
+    story = leak(GM3=0.7)
+    assert [one.status for one in story.incidents()] == [IncidentStatus.ASSESSING]
+    story.run(4)
+    assert [one.status for one in story.incidents()] == [IncidentStatus.CONFIRMED]

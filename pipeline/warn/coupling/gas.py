@@ -96,10 +96,13 @@ class _SlowAndAlone:
             number, key = view.number(alarm), view.element(alarm)
             if key in claims or self.site.kind[number] not in self.KINDS:
                 continue
-            if not self._is_slow(alarm, number, view) or not self._is_calm(alarm, number, view):
+            since_ms = self._since_ms(alarm, view)
+            if not self._is_slow(since_ms, number, view) or not self._is_calm(alarm, number, view):
                 continue
+            window_min = self.figures.get("pressure_window_min")
+            reach_m = self.figures["pressure_reach_m"]
             if self._has_company(alarm, number, view) or view.beside(
-                alarm, pressure, self.figures["pressure_reach_m"]
+                alarm, pressure, reach_m, window_min
             ):
                 continue
             here = [one for one in foul if view.element(one) == key]
@@ -115,9 +118,13 @@ class _SlowAndAlone:
             )
         return [claims[key] for key in sorted(claims)]
 
-    def _is_slow(self, alarm: Alarm, number: int, view: View) -> bool:
+    def _since_ms(self, alarm: Alarm, view: View) -> int:
+        """Return the moment by which it should have risen, were it gas of a leak."""
+        return alarm.raised_ms
+
+    def _is_slow(self, until_ms: int, number: int, view: View) -> bool:
         calm_ms = int(view.memory.calm_s[number]) * 1000
-        return bool(calm_ms) and alarm.raised_ms - calm_ms >= self.figures["rise_h"] * _HOUR_MS
+        return bool(calm_ms) and until_ms - calm_ms >= self.figures["rise_h"] * _HOUR_MS
 
     def _is_calm(self, alarm: Alarm, number: int, view: View) -> bool:
         """Return whether nothing the alarm says of itself speaks against it."""
@@ -156,6 +163,10 @@ class DeviceDrift(_SlowAndAlone):
     KINDS = _AIRED_KINDS
     CAUSE = Cause.DEVICE_FAULT
     REASON = "slow_rise_of_one_device"
+
+    def _since_ms(self, alarm: Alarm, view: View) -> int:
+        """Return now: an alarm nobody believed at first gets no truer as the device creeps on."""
+        return view.now_ms
 
     def _is_calm(self, alarm: Alarm, number: int, view: View) -> bool:
         """Return whether it did not leap of late and is not so high as to be red."""
