@@ -207,7 +207,8 @@ def is_alone(
         if len(fit) < _COLLEAGUES or not agreeing.isdisjoint(beside.tolist()):
             return False
         share = newest(state, fit) * surroundings.to_vol[fit]
-        if (share >= limits.gas_elevated_vol).any():  # no longer clean, though without an alarm
+        elevated = int((share >= limits.gas_elevated_vol).sum())  # though without an alarm
+        if elevated > limits.gas_elevated_ratio * len(fit):
             return False
     is_severe = any(alarm.level <= Level.ORANGE for alarm in standing)
     wait_min = limits.severe_wait_min if is_severe else limits.colleague_wait_min
@@ -224,24 +225,31 @@ def is_restless(
     policy: PointPolicy,
     now_ms: int,
 ) -> bool | None:
-    """Return whether every device with a methane alarm has shown clean air since it alarmed.
+    """Return whether every device with a gas alarm shows noise.
 
-    Gas fills a space and leaves it within minutes at best; a device that shows it, then clean air,
-    then gas again is noise. None while that may still show: at blue there is time to wait for it.
+    Gas fills a space and leaves it within minutes at best: a device of methane that shows it, then
+    clean air, then gas again is noise. So is one of pressure that differs from sample to sample by
+    far more than its accuracy. None while that may still show: at blue there is time to wait.
     """
-    gas = [alarm for alarm in standing if alarm.confidence is None]
-    numbers = sorted({layout.number[alarm.device] for alarm in gas})
-    if not numbers or not np.isfinite(surroundings.to_vol[numbers]).all():
-        return False
-    limits = policy.limits
+    measured = [alarm for alarm in standing if alarm.confidence is None]
+    numbers = sorted({layout.number[alarm.device] for alarm in measured})
+    limits, history = policy.limits, state.history
     for number in numbers:
-        time_ms, value = state.history.recent(np.array([number]), _SINCE, case.onset_ms + 1)
-        is_clean = value[0] * surroundings.to_vol[number] <= limits.gas_clean_vol
-        if not (is_clean & (time_ms[0] > 0)).any():
-            is_mild = all(alarm.level is Level.BLUE for alarm in gas)
+        if np.isfinite(surroundings.to_vol[number]):
+            time_ms, value = history.recent(np.array([number]), _SINCE, case.onset_ms + 1)
+            is_clean = value[0] * surroundings.to_vol[number] <= limits.gas_clean_vol
+            is_noise = bool((is_clean & (time_ms[0] > 0)).any())
+        else:
+            value = history.recent(np.array([number]), _SINCE, 0)[1]
+            steps = np.abs(np.diff(value[0][np.isfinite(value[0])]))
+            least = limits.restless_ratio * layout.accuracy[number]
+            is_known = least > 0.0 and len(steps) >= _SINCE // 2
+            is_noise = is_known and bool(np.median(steps) > least)
+        if not is_noise:
+            is_mild = all(alarm.level is Level.BLUE for alarm in measured)
             wait_ms = round(limits.restless_wait_min * MINUTE_MS)
             return None if is_mild and now_ms < case.onset_ms + wait_ms else False
-    return True
+    return bool(numbers)
 
 
 def newest(state: AssessState, devices: Int64s) -> Floats:

@@ -6,7 +6,15 @@ import msgspec
 
 from pipeline.errors import RuleError
 
-_UNITS = {"_m": "m", "_min": "min", "_h": "h", "_cm": "cm", "_vol": "%VOL", "_weight": "1"}
+_UNITS = {
+    "_m": "m",
+    "_min": "min",
+    "_h": "h",
+    "_cm": "cm",
+    "_vol": "%VOL",
+    "_weight": "1",
+    "_ratio": "1",
+}
 """What the end of a limit's name says its unit is."""
 
 
@@ -23,6 +31,7 @@ class PointLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gas_quiet_weight: float
     gas_clean_vol: float
     gas_elevated_vol: float
+    gas_elevated_ratio: float
     spot_join_m: float
     pump_reach_m: float
     pump_silence_min: float
@@ -37,6 +46,7 @@ class PointLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     colleague_wait_min: float
     severe_wait_min: float
     restless_wait_min: float
+    restless_ratio: float
     notice_join_min: float
     people_m: float
     told_water_cm: float

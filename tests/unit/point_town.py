@@ -284,7 +284,7 @@ def _device(kind: str, element: str, area: str, x_m: float) -> Device:
         upload_s=0,
         range_low=0.0,
         range_high=1000.0,
-        accuracy=0.0,
+        accuracy=0.001,
         resolution=0.0,
         alarm_low=float("nan"),
         alarm_high=float("nan"),

@@ -126,6 +126,18 @@ def test_too_much_pressure_near_by_is_no_second_device_for_too_little(
     assert three_pressures.orders() == []
 
 
+def test_two_pressures_that_jump_about_are_two_noisy_devices(three_pressures: Story) -> None:
+    for _ in range(8):
+        three_pressures.run(1, GJ8=2.4, GJ4=2.6)
+        three_pressures.run(1, GJ8=2.6, GJ4=2.4)
+    for _ in range(12):
+        three_pressures.run(2, GJ8=1.2, GJ4=1.1)
+        three_pressures.run(1, GJ8=2.9, GJ4=3.0)
+    assert {one.cause for one in three_pressures.incidents()} <= {Cause.DEVICE_FAULT}
+    assert IncidentStatus.DISMISSED in {one.status for one in three_pressures.incidents()}
+    assert three_pressures.orders() == []
+
+
 # Quality alarms of many devices at once (domain/README §3.4, check 4).
 
 

@@ -137,8 +137,9 @@ class _SlowAndAlone:
             near = self.site.near("quantity", quantity, place, reach_m, alarm.area)
             near = near[self._is_other(near, number)]
             with np.errstate(invalid="ignore"):
-                if (view.methane_vol(near) >= self.figures["foul_vol"]).any():
-                    return True
+                foul = int((view.methane_vol(near) >= self.figures["foul_vol"]).sum())
+            if foul > self.figures.get("foul_share", 0.0) * len(near):
+                return True
         return False
 
     def _is_other(self, near: Numbers, number: int) -> NDArray[np.bool_]:
