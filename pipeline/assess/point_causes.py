@@ -190,20 +190,26 @@ def is_alone(
     speaks against it. Beside a device of gas pressure are all within `gas_pressure_join_m`: pipes
     that are joined fall together. None while they may still join; False where there are no such
     two.
-    Too much pressure does not agree with too little, and a device that shows both at once agrees
-    with nobody.
+    Too much pressure does not agree with too little, and a device that shows both at once, or
+    noise, agrees with nobody.
     """
     measured = [alarm for alarm in standing if alarm.confidence is None]
     if not measured:
         return False
-    limits, torn = policy.limits, _torn(measured, layout)
+    limits, odd = policy.limits, _torn(measured, layout)
+    if case.family == Family.GAS:
+        odd |= {
+            number
+            for number in {layout.number[alarm.device] for alarm in measured}
+            if _is_noise(state, case, number, layout, surroundings, policy)
+        }
     for alarm in measured:
         number = layout.number[alarm.device]
-        if number in torn:
+        if number in odd:
             continue
         beside = surroundings.beside(number, limits.gas_pressure_join_m)
         fit = beside[(state.doubts[beside] & _SPEECHLESS) == 0]
-        agreeing = {layout.number[one.device] for one in measured if _agrees(one, alarm)} - torn
+        agreeing = {layout.number[one.device] for one in measured if _agrees(one, alarm)} - odd
         if len(fit) < _COLLEAGUES or not agreeing.isdisjoint(beside.tolist()):
             return False
         share = newest(state, fit) * surroundings.to_vol[fit]
@@ -227,27 +233,14 @@ def is_restless(
 ) -> bool | None:
     """Return whether every device with a gas alarm shows noise.
 
-    Gas fills a space and leaves it within minutes at best: a device of methane that shows it, then
-    clean air, then gas again is noise. So is one of pressure that differs from sample to sample by
-    far more than its accuracy. None while that may still show: at blue there is time to wait.
+    None while that may still show: at blue there is time to wait for it.
     """
     measured = [alarm for alarm in standing if alarm.confidence is None]
     numbers = sorted({layout.number[alarm.device] for alarm in measured})
-    limits, history = policy.limits, state.history
     for number in numbers:
-        if np.isfinite(surroundings.to_vol[number]):
-            time_ms, value = history.recent(np.array([number]), _SINCE, case.onset_ms + 1)
-            is_clean = value[0] * surroundings.to_vol[number] <= limits.gas_clean_vol
-            is_noise = bool((is_clean & (time_ms[0] > 0)).any())
-        else:
-            value = history.recent(np.array([number]), _SINCE, 0)[1]
-            steps = np.abs(np.diff(value[0][np.isfinite(value[0])]))
-            least = limits.restless_ratio * layout.accuracy[number]
-            is_known = least > 0.0 and len(steps) >= _SINCE // 2
-            is_noise = is_known and bool(np.median(steps) > least)
-        if not is_noise:
+        if not _is_noise(state, case, number, layout, surroundings, policy):
             is_mild = all(alarm.level is Level.BLUE for alarm in measured)
-            wait_ms = round(limits.restless_wait_min * MINUTE_MS)
+            wait_ms = round(policy.limits.restless_wait_min * MINUTE_MS)
             return None if is_mild and now_ms < case.onset_ms + wait_ms else False
     return bool(numbers)
 
@@ -300,6 +293,32 @@ def _gas(gas: GasPicture, policy: PointPolicy) -> tuple[Cause, Reason, float]:
     if gas.is_biogas:
         return Cause.BIOGAS, Reason.SLOW_RISE_IN_ONE_SPACE, sure.biogas
     return Cause.GAS_LEAK, Reason.METHANE_HELD_ABOVE_LIMIT, sure.gas_one_space
+
+
+def _is_noise(
+    state: AssessState,
+    case: Case,
+    number: int,
+    layout: Layout,
+    surroundings: Surroundings,
+    policy: PointPolicy,
+) -> bool:
+    """Return whether what a device of gas shows is noise.
+
+    Gas fills a space and leaves it within minutes at best: a device of methane that shows it, then
+    clean air, then gas again is noise. So is one of pressure that differs from sample to sample by
+    far more than its accuracy.
+    """
+    if np.isfinite(surroundings.to_vol[number]):
+        time_ms, value = state.history.recent(np.array([number]), _SINCE, case.onset_ms + 1)
+        is_clean = value[0] * surroundings.to_vol[number] <= policy.limits.gas_clean_vol
+        return bool((is_clean & (time_ms[0] > 0)).any())
+    value = state.history.recent(np.array([number]), _SINCE, 0)[1]
+    steps = np.abs(np.diff(value[0][np.isfinite(value[0])]))
+    least = policy.limits.restless_ratio * layout.accuracy[number]
+    if least <= 0.0 or len(steps) < _SINCE // 2:
+        return False
+    return bool(np.median(steps) > least)
 
 
 def _torn(standing: list[Alarm], layout: Layout) -> set[int]:
