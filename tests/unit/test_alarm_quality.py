@@ -76,6 +76,12 @@ def test_a_deep_fall_between_rare_samples_is_seen_all_the_same() -> None:
     assert shortfalls([*rare, (8 * HOUR_MS, 60.0)])[-1] > 30.0
 
 
+def test_the_sample_after_a_wild_one_upwards_is_no_fall() -> None:
+    rare = [(n * 2 * HOUR_MS, 2.6) for n in range(6)]
+    wild = [(12 * HOUR_MS, 197.9), (12 * HOUR_MS + MINUTE_MS, 2.6)]
+    assert shortfalls([*rare, *wild])[-1] < 10.0
+
+
 def test_one_jump_in_the_warm_up_is_no_part_of_the_normal() -> None:
     found = shortfalls([(n * 5 * MINUTE_MS, value) for n, value in enumerate((2.7, 0.0, 2.7, 2.7))])
     assert found[-1] == pytest.approx(0.0)

@@ -53,7 +53,8 @@ class OwnNormal(WindowFunction):
 
     The first normal is the mean of the warm-up but for its extremes. It stands still while the
     deviation is beyond the mildest limit, so that an event does not become its own yardstick;
-    after `new_normal_s` it follows again. An excess stands still for shortfalls too, so that the
+    after `new_normal_s` it follows again. The normal of a shortfall rises by no more than the
+    mildest limit at a time, so that the sample after a wild one is no shortfall. An excess stands still for shortfalls too, so that the
     end of a shortfall is no excess.
 
     Pressure follows demand, so a device that was silent for two hours has some drift granted:
@@ -97,6 +98,10 @@ class OwnNormal(WindowFunction):
         learned.slack[row] = np.where(
             is_spike, learned.slack[row], np.where(is_normal, np.nan, slack)
         )
+        if not self._is_excess:  # one wild sample upwards is no new normal
+            most = normal * (1.0 + self._bound[row] / 100.0)
+            is_old = time_ms - learned.learned_ms[row] > self._new_normal_ms
+            value = np.where(is_known & ~is_old, np.minimum(value, most), value)
         self._learn(row[is_normal], time_ms[is_normal], value[is_normal])
         found: Floats = np.where(is_known, signal, np.nan)
         return found
