@@ -54,8 +54,8 @@ class OwnNormal(WindowFunction):
     The first normal is the mean of the warm-up but for its extremes. It stands still while the
     deviation is beyond the mildest limit, so that an event does not become its own yardstick;
     after `new_normal_s` it follows again. The normal of a shortfall rises by no more than the
-    mildest limit at a time, so that the sample after a wild one is no shortfall. An excess stands still for shortfalls too, so that the
-    end of a shortfall is no excess.
+    mildest limit at a time, so that the sample after a wild one is no shortfall. An excess stands
+    still for shortfalls too, so that the end of a shortfall is no excess.
 
     Pressure follows demand, so a device that was silent for two hours has some drift granted:
     `drift_per_h` for the time since its normal was learned from last, `drift_most` at most. What
