@@ -290,7 +290,7 @@ def test_two_of_three_that_are_silent_outvote_nobody() -> None:
     for element in ("GM9b", "GM9c"):
         story.silence(element)
     story.run(300)
-    story.run(12, GM9a=0.8)
+    story.run(5, GM9a=0.8)
     [incident] = story.incidents()
     assert incident.status is IncidentStatus.CONFIRMED
 
