@@ -1,6 +1,6 @@
 """Decides what alarms at a point mean: a leak or biogas, standing water, dry fire water, rain."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from pipeline.assess.causes import AlarmPicture, Verdict
 from pipeline.assess.layout import Layout
 from pipeline.assess.point_grouping import Family
 from pipeline.assess.point_policy import PointPolicy
+from pipeline.assess.point_steady import has_risen, is_steady
 from pipeline.assess.policy import MINUTE_MS
 from pipeline.assess.reasons import Reason
 from pipeline.assess.surroundings import Surroundings
@@ -37,6 +38,8 @@ class GasPicture:
         has_second: Whether a second space nearby is no longer clean.
         is_biogas: Whether the model of the biogas decoy holds the case for one.
         is_drift: Whether the model of the device that drifts does.
+        is_steady: Whether it is little methane of one space that does not rise; None while that
+            is open.
     """
 
     spaces: tuple[int, ...]
@@ -44,6 +47,7 @@ class GasPicture:
     has_second: bool
     is_biogas: bool = False
     is_drift: bool = False
+    is_steady: bool | None = False
 
 
 def decide_point(
@@ -85,7 +89,7 @@ def decide_point(
         reason = Reason.NEIGHBOURS_CONTRADICT_DEVICE
         fault = _verdict(IncidentStatus.DISMISSED, Cause.DEVICE_FAULT, reason, 0.7)
         return fault if alarms.is_due else None
-    if contradicted is None and not alarms.is_due:
+    if contradicted is None or (gas.is_steady is None and not gas.is_biogas):
         return None
     if case.family == Family.OTHER:  # flow alone: what nobody can explain stays in the log
         sure = policy.confidence.other
@@ -99,10 +103,12 @@ def decide_point(
 
 def gas_picture(
     state: AssessState,
+    case: Case,
     standing: list[Alarm],
     layout: Layout,
     surroundings: Surroundings,
     policy: PointPolicy,
+    now_ms: int,
 ) -> GasPicture:
     """Return what the gas alarms that stand say, with the newest values around them."""
     numbers = {layout.number[alarm.device] for alarm in standing}
@@ -114,9 +120,12 @@ def gas_picture(
         is_fit = (state.doubts[near] & UNUSABLE) == 0
         near = near[is_fit & (near != spaces[0])]
         near = near[[layout.element[n] != layout.element[spaces[0]] for n in near.tolist()]]
-        share = newest(state, near) * surroundings.to_vol[near]
-        has_second = bool((share >= policy.limits.gas_elevated_vol).any())
-    return GasPicture(spaces, has_pressure, has_second)
+        has_second = has_risen(state, near, surroundings, policy.limits, now_ms)
+    picture = GasPicture(spaces, has_pressure, has_second)
+    if has_pressure or has_second or case.evidence_level is not Level.BLUE:
+        return picture
+    steady = is_steady(state, case, spaces, surroundings, policy.limits, now_ms)
+    return replace(picture, is_steady=steady)
 
 
 def stopped_pumps(
@@ -153,15 +162,18 @@ def stopped_pumps(
 
 def is_contradicted(
     state: AssessState,
+    case: Case,
     standing: list[Alarm],
     layout: Layout,
     surroundings: Surroundings,
     policy: PointPolicy,
+    now_ms: int,
 ) -> bool | None:
     """Return whether each device with an alarm is contradicted by another one at its element.
 
     Hydrants hang under a roof tank: with water in it they cannot be without pressure, unless a
-    valve between is shut, which their monthly test shows. None while a tank was not heard yet.
+    valve between is shut, which their monthly test shows. None while a tank that was never heard
+    may still tell its level.
     """
     for alarm in standing:
         tank = surroundings.roof_tank.get(layout.element[layout.number[alarm.device]])
@@ -169,7 +181,8 @@ def is_contradicted(
             return False
         level_m = newest(state, np.array([tank]))[0]
         if np.isnan(level_m):
-            return None
+            wait_ms = round(policy.limits.fire_tank_wait_min * MINUTE_MS)
+            return None if now_ms < case.onset_ms + wait_ms else False
         if level_m < policy.limits.fire_tank_m:
             return False
     return bool(standing)
@@ -292,6 +305,8 @@ def _gas(gas: GasPicture, policy: PointPolicy) -> tuple[Cause, Reason, float]:
         return Cause.GAS_LEAK, Reason.METHANE_IN_SEVERAL_SPACES, sure.gas_several_spaces
     if gas.is_biogas:
         return Cause.BIOGAS, Reason.SLOW_RISE_IN_ONE_SPACE, sure.biogas
+    if gas.is_steady:
+        return Cause.STEADY_METHANE, Reason.METHANE_DOES_NOT_RISE, sure.steady_methane
     return Cause.GAS_LEAK, Reason.METHANE_HELD_ABOVE_LIMIT, sure.gas_one_space
 
 

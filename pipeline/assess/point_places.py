@@ -8,7 +8,7 @@ from pipeline.assess.point_causes import newest
 from pipeline.assess.point_grouping import Family
 from pipeline.assess.point_policy import PointLimits
 from pipeline.assess.surroundings import Surroundings
-from pipeline.messages import Alarm, Cause, Location
+from pipeline.messages import PATROLLED, Alarm, Location
 from sensors.levels import Level
 from sensors.readings import Int64s
 
@@ -29,7 +29,7 @@ def place_point(
     numbers = [layout.number[alarm.device] for alarm in _worst_first(standing)] or case.devices
     if case.family == Family.GAS:
         place = _gas_place(state, numbers, layout, surroundings, limits)
-        return _space_first(place, surroundings) if case.cause is Cause.BIOGAS else place
+        return _space_first(place, surroundings) if case.cause in PATROLLED else place
     x_m, y_m = layout.place_m[numbers[0]].tolist()
     elements = tuple(dict.fromkeys(layout.element[number] for number in numbers))
     if case.family == Family.PONDING:

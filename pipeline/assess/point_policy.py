@@ -43,10 +43,14 @@ class PointLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     silent_min: float
     fire_join_min: float
     fire_tank_m: float
+    fire_tank_wait_min: float
     colleague_wait_min: float
     severe_wait_min: float
     restless_wait_min: float
     restless_ratio: float
+    steady_wait_min: float
+    steady_rise_vol: float
+    elevated_since_min: float
     notice_join_min: float
     people_m: float
     told_water_cm: float
@@ -63,6 +67,7 @@ class Confidences(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gas_with_pressure: float
     gas_pressure_only: float
     biogas: float
+    steady_methane: float
     ponding: float
     pump_stopped: float
     surcharge: float

@@ -41,6 +41,7 @@ from pipeline.assess.reasons import Adjustment, Reason
 from pipeline.assess.surroundings import Surroundings
 from pipeline.messages import (
     NOTICES,
+    PATROLLED,
     Alarm,
     Cause,
     IncidentStatus,
@@ -134,7 +135,7 @@ class PointDesk:
         if alone is False and case.family == Family.GAS:
             return is_restless(state, case, standing, layout, around, points, now_ms)
         if alone is False and case.family == Family.FIRE:
-            return is_contradicted(state, standing, layout, around, points)
+            return is_contradicted(state, case, standing, layout, around, points, now_ms)
         return alone
 
     def _conclude(
@@ -167,7 +168,8 @@ class PointDesk:
         reason = Reason.ALARM_WORSE if is_worse else Reason.EVIDENCE_STRONGER
         if has_measured:
             case.is_forecast, reason = False, self._measure(case)
-        reason = self._renew_cause(case, gas, stopped) or reason
+        is_supporting = is_supported(state.findings_of(case))
+        reason = self._renew_cause(case, gas, stopped, is_worse or is_supporting) or reason
         has_joined = len(case.devices) > case.placed_devices
         if (has_joined and not case.has_arrived) or case.cause is not before[1]:
             self._place(state, case, stopped)
@@ -203,12 +205,14 @@ class PointDesk:
     ) -> tuple[GasPicture, tuple[str, ...]]:
         """Return what speaks for one cause or another: other spaces, pressure, pumps."""
         if case.family == Family.GAS:
-            standing = state.standing(case)
-            gas = gas_picture(state, standing, self._layout, self._surroundings, self._points)
-            findings = state.findings_of(case)
+            standing, findings = state.standing(case), state.findings_of(case)
+            gas = gas_picture(
+                state, case, standing, self._layout, self._surroundings, self._points, now_ms
+            )
             is_biogas = is_held_as(Cause.BIOGAS, findings)
             is_drift = is_held_as(Cause.DEVICE_FAULT, findings)
-            return replace(gas, is_biogas=is_biogas, is_drift=is_drift), ()
+            steady = False if is_supported(findings) else gas.is_steady
+            return replace(gas, is_biogas=is_biogas, is_drift=is_drift, is_steady=steady), ()
         if case.family == Family.PONDING and not case.is_forecast:
             return _NO_GAS, stopped_pumps(
                 state, case, self._layout, self._surroundings, self._points, now_ms
@@ -224,13 +228,18 @@ class PointDesk:
         case.confidence = max(case.confidence, sure.ponding)
         return Reason.WATER_STANDS
 
-    def _renew_cause(self, case: Case, gas: GasPicture, stopped: tuple[str, ...]) -> Reason | None:
+    def _renew_cause(
+        self, case: Case, gas: GasPicture, stopped: tuple[str, ...], is_worse: bool
+    ) -> Reason | None:
         """Take over a worse cause; return why, None when it stays."""
         sure = self._points.confidence
-        if case.cause is Cause.BIOGAS and gas.spaces and (gas.has_second or gas.has_pressure):
+        if case.cause in PATROLLED and gas.spaces and (gas.has_second or gas.has_pressure):
             case.cause, case.confidence = Cause.GAS_LEAK, sure.gas_several_spaces
             second = Reason.METHANE_IN_SEVERAL_SPACES
             return second if gas.has_second else Reason.METHANE_AND_PRESSURE_AGREE
+        if case.cause is Cause.STEADY_METHANE and is_worse:
+            case.cause, case.confidence = Cause.GAS_LEAK, sure.gas_one_space
+            return Reason.ALARM_WORSE
         is_wet = Mark.WATER_GONE not in case.marks
         if case.cause is Cause.PONDING and stopped and is_wet and not case.has_arrived:
             case.cause, case.confidence = Cause.PUMP_STOPPED, sure.pump_stopped
@@ -285,6 +294,8 @@ class PointDesk:
         case.confidence = confidence_with(case.confidence, findings)
         if case.cause is Cause.BIOGAS:
             level, adjustments = Level.BLUE, (Adjustment.HELD_AS_BIOGAS,)
+        elif case.cause is Cause.STEADY_METHANE:
+            level, adjustments = Level.BLUE, (Adjustment.HELD_FOR_PATROL,)
         elif case.cause is Cause.SURCHARGE:
             level, adjustments = Level.BLUE, (Adjustment.NOTICE_ONLY,)
         elif case.cause in NOTICES:

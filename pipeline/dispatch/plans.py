@@ -17,7 +17,7 @@ Key = tuple[str, Cause, Level]
 NEEDING_PLAN: Mapping[str, tuple[Cause, ...]] = MappingProxyType(
     {
         "water": (Cause.BURST, Cause.PUMP_OUTAGE, Cause.LOW_SUPPLY, Cause.UNKNOWN),
-        "gas": (Cause.GAS_LEAK, Cause.BIOGAS),
+        "gas": (Cause.GAS_LEAK, Cause.BIOGAS, Cause.STEADY_METHANE),
         "flood": (Cause.PONDING, Cause.PUMP_STOPPED),
         "fire": (Cause.FIRE_WATER,),
     }

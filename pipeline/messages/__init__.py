@@ -17,6 +17,7 @@ from pipeline.messages.handling import (
 from pipeline.messages.incidents import (
     NOTICES,
     OUTSIDE,
+    PATROLLED,
     UNCLAIMED,
     Cause,
     Incident,
@@ -61,6 +62,7 @@ __all__ = [
     "KEPT_FROM_ASSESS",
     "NOTICES",
     "OUTSIDE",
+    "PATROLLED",
     "UNCLAIMED",
     "Alarm",
     "AlarmFlood",

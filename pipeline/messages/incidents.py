@@ -65,6 +65,9 @@ class Cause(StrEnum):
     UNKNOWN = "unknown"
     GAS_LEAK = "gas_leak"
     BIOGAS = "biogas"
+    STEADY_METHANE = "steady_methane"
+    """Little methane of one space that does not rise: biogas, a device with an offset, or an old
+    and small leak; a patrol measures it."""
     PONDING = "ponding"
     PUMP_STOPPED = "pump_stopped"
     """Ponding at a spot whose own drainage pump is measured standing."""
@@ -76,8 +79,10 @@ class Cause(StrEnum):
 
 NOTICES = frozenset({Cause.SURCHARGE, Cause.STORM})
 """Causes that are told and watched and send nobody: no order is due, none is scored."""
-UNCLAIMED = NOTICES | {Cause.BIOGAS}
-"""Causes that claim no hazard: neither a hit nor a false one (biogas sends a patrol)."""
+PATROLLED = frozenset({Cause.BIOGAS, Cause.STEADY_METHANE})
+"""Causes that send a patrol to measure, and nobody to mend."""
+UNCLAIMED = NOTICES | PATROLLED
+"""Causes that claim no hazard: neither a hit nor a false one."""
 
 
 class Mark(StrEnum):

@@ -33,6 +33,7 @@ CAUSES: Mapping[Cause, str] = MappingProxyType(
         Cause.UNKNOWN: "disturbance of unknown cause",
         Cause.GAS_LEAK: "leak of gas",
         Cause.BIOGAS: "biogas in a sewer",
+        Cause.STEADY_METHANE: "methane that does not rise",
         Cause.PONDING: "ponding on a road",
         Cause.PUMP_STOPPED: "ponding, its drainage pump stands",
         Cause.SURCHARGE: "full drains",
@@ -53,6 +54,8 @@ ADVICE: Mapping[Cause, str] = MappingProxyType(
         "a detector; air the spaces, keep people away, close the valves on both sides.",
         Cause.BIOGAS: "Patrol with a detector; air the space before anyone climbs in; treat it as "
         "a leak as soon as a second space shows methane.",
+        Cause.STEADY_METHANE: "Patrol with a detector and check the device; treat it as a leak as "
+        "soon as it rises or a second space shows methane.",
         Cause.PONDING: "Keep people and cars out of the water; open inlets and watch the depth.",
         Cause.PUMP_STOPPED: "Keep people and cars out of the underpass; start the pump or bring "
         "a mobile one; watch the power supply.",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pipeline.messages import NOTICES, Cause, Incident, Mark, Milestone, WarningNotice
+from pipeline.messages import NOTICES, PATROLLED, Cause, Incident, Mark, Milestone, WarningNotice
 from pipeline.supervise.deadlines import Clock, ClockName
 from pipeline.supervise.reasons import Reason
 from pipeline.supervise.verify import Sensor, device_of
@@ -86,7 +86,7 @@ def note_signs(case: Case, incident: Incident) -> None:
     if incident.version < case.version:
         return
     case.is_notice = incident.cause in NOTICES
-    case.is_patrolled = incident.cause is Cause.BIOGAS
+    case.is_patrolled = incident.cause in PATROLLED
     is_ponding = incident.cause in (Cause.PONDING, Cause.PUMP_STOPPED)
     case.has_water = is_ponding and Mark.WATER_GONE not in incident.adjustments
 

@@ -290,9 +290,10 @@ def test_two_of_three_that_are_silent_outvote_nobody() -> None:
     for element in ("GM9b", "GM9c"):
         story.silence(element)
     story.run(300)
-    story.run(5, GM9a=0.8)
+    for value in (0.6, 0.65, 0.7, 0.75, 0.8):
+        story.run(1, GM9a=value)
     [incident] = story.incidents()
-    assert incident.status is IncidentStatus.CONFIRMED
+    assert (incident.status, incident.cause) == (IncidentStatus.CONFIRMED, Cause.GAS_LEAK)
 
 
 def test_gas_that_comes_and_goes_with_clean_air_between_is_a_noisy_device() -> None:
@@ -305,8 +306,61 @@ def test_gas_that_comes_and_goes_with_clean_air_between_is_a_noisy_device() -> N
     assert story.orders() == []
 
 
-def test_mild_gas_that_stays_is_told_once_four_samples_agree() -> None:
-    story = leak(GM3=0.7)
+def test_mild_gas_that_rises_is_told_once_four_samples_agree() -> None:
+    story = Story()
+    story.run(10)
+    for value in (0.52, 0.57, 0.62):
+        story.run(1, GM3=value)
     assert [one.status for one in story.incidents()] == [IncidentStatus.ASSESSING]
-    story.run(4)
-    assert [one.status for one in story.incidents()] == [IncidentStatus.CONFIRMED]
+    for value in (0.67, 0.72):
+        story.run(1, GM3=value)
+    [incident] = story.incidents()
+    assert (incident.status, incident.cause) == (IncidentStatus.CONFIRMED, Cause.GAS_LEAK)
+
+
+def steady() -> Story:
+    """Methane of one space that leaps to a value below yellow and stays there."""
+    story = Story()
+    story.run(10)
+    story.run(8, GM1=0.7)
+    return story
+
+
+def test_mild_gas_that_does_not_rise_is_patrolled_and_claims_no_leak() -> None:
+    story = steady()
+    assert [one.status for one in story.incidents()] == [IncidentStatus.ASSESSING]
+    story.run(1)
+    [incident] = story.incidents()
+    assert (incident.cause, incident.level) == (Cause.STEADY_METHANE, Level.BLUE)
+    assert incident.reason == "methane_does_not_rise"
+    assert incident.adjustments == ("held_for_patrol",)
+    assert [order.acts for order in story.orders()] == [(Act.INSPECT,)]
+
+
+@pytest.mark.parametrize("later", [{"GM1": 1.2}, {"GM2": 0.4}], ids=["worse", "second space"])
+def test_what_was_patrolled_becomes_a_leak_when_it_rises_or_a_second_space_does(
+    later: dict[str, float],
+) -> None:
+    story = steady()
+    story.run(1)
+    assert story.incidents()[0].cause is Cause.STEADY_METHANE
+    story.run(4, **later)
+    [incident] = story.incidents()
+    assert incident.cause is Cause.GAS_LEAK
+    assert story.orders()[-1].acts == LEAK
+
+
+def test_a_second_space_that_is_as_foul_as_it_always_was_confirms_nothing() -> None:
+    story = Story()
+    story.run(60, every=30, GM1=0.45)
+    story.run(10, GM2=0.7)
+    assert story.incidents()[0].cause is Cause.STEADY_METHANE
+
+
+def test_a_device_that_fell_silent_before_it_was_seen_to_stand_still_is_believed() -> None:
+    story = Story()
+    story.run(10)
+    story.run(3, GM3=0.6)
+    story.silence("GM3")
+    story.run(10)
+    assert story.incidents()[0].cause is Cause.GAS_LEAK
