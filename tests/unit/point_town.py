@@ -62,6 +62,7 @@ _DEVICES = (
     ("manhole_methane", "GM9b", "B", 5000.0),
     ("manhole_methane", "GM9c", "B", 5000.0),
     ("well_methane", "GV1", "A", 300.0),
+    ("well_methane", "GV2", "A", 298.0),
     ("station_methane", "GS1", "B", 1500.0),
     ("gas_pressure", "GJ1", "A", 0.0),
     ("gas_pressure", "GJ8", "B", 1600.0),
