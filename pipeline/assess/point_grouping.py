@@ -23,7 +23,6 @@ from sensors.quantities import (
     RAINFALL,
 )
 
-
 _NEARER = 0.9
 """Share of the way to a foul space within which another space stands nearer to a leak than it;
 a well at the same corner stands beside it."""
