@@ -9,6 +9,7 @@ from api.detection.hazards import hazard_of_claim, hazard_of_kind
 from api.detection.lean import LeanRun
 from pipeline.evaluate.matching import events
 from pipeline.evaluate.reasons import Reason
+from pipeline.messages import PATROLLED
 from sensors.ground_truth import TrueIncident
 from sensors.levels import Level
 
@@ -97,6 +98,8 @@ class RunRecord(msgspec.Struct, frozen=True):
         hours: Event time.
         alarms: Alarms raised.
         announced: Those that were put before operators.
+        patrols: Incidents that sent a patrol and claimed no hazard; None in files of older
+            versions.
         events_hash: Last hash of the event log.
     """
 
@@ -110,6 +113,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     readings: int = 0
     alarms: int = 0
     announced: int = 0
+    patrols: int | None = None
     events: tuple[EventRecord, ...] = ()
     false: tuple[FalseRecord, ...] = ()
     events_hash: str = ""
@@ -194,6 +198,7 @@ def record_of(run: LeanRun, start_ms: int) -> dict[str, Any]:
         "readings": run.readings,
         "alarms": log.raised,
         "announced": log.announced,
+        "patrols": sum(one["cause"] in PATROLLED for one in log.confirmed.values()),
         "events": tuple(found),
         "false": tuple(wrong),
         "events_hash": run.entries[-1].hash if run.entries else "",

@@ -80,7 +80,8 @@ class Tables:
         losses: Where misses were lost.
         inventions: What false incidents were made of: cause and rules, and what was near.
         errors: Runs that failed, with the reason.
-        alarms_h: Alarms an hour by scenario: raised, and put before operators.
+        load: Alarms an hour by scenario, raised and put before operators, and patrols a day that
+            claimed nothing; None where a run of an older version did not count them.
     """
 
     hazards: tuple[Row, ...]
@@ -90,7 +91,7 @@ class Tables:
     losses: tuple[Loss, ...]
     inventions: tuple[Loss, ...]
     errors: tuple[str, ...]
-    alarms_h: dict[str, tuple[float, float]]
+    load: dict[str, tuple[float, float, float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def tables_of(records: Iterable[RunRecord]) -> Tables:
             for false in run.false
         ),
         errors=tuple(f"{run.scenario}, seed {run.seed}: {run.error}" for run in every if run.error),
-        alarms_h=_alarms_h(runs),
+        load=_load(runs),
     )
 
 
@@ -233,13 +234,18 @@ def _name(run: RunRecord, thing: str) -> str:
     return f"{run.scenario} seed {run.seed}: {thing}"
 
 
-def _alarms_h(runs: Sequence[RunRecord]) -> dict[str, tuple[float, float]]:
-    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+def _load(runs: Sequence[RunRecord]) -> dict[str, tuple[float, float, float | None]]:
+    by_scenario: dict[str, list[RunRecord]] = defaultdict(list)
     for run in runs:
-        for place, amount in enumerate((run.alarms, run.announced, run.hours)):
-            sums[run.scenario][place] += amount
-    return {
-        name: (round(raised / hours, 2), round(told / hours, 2))
-        for name, (raised, told, hours) in sorted(sums.items())
-        if hours
-    }
+        by_scenario[run.scenario].append(run)
+    found = {}
+    for name, some in sorted(by_scenario.items()):
+        hours = sum(run.hours for run in some)
+        patrols = [run.patrols for run in some if run.patrols is not None]
+        if hours:
+            found[name] = (
+                round(sum(run.alarms for run in some) / hours, 2),
+                round(sum(run.announced for run in some) / hours, 2),
+                round(24 * sum(patrols) / hours, 2) if len(patrols) == len(some) else None,
+            )
+    return found

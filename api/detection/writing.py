@@ -45,7 +45,7 @@ def markdown(tables: Tables, title: str) -> str:
     parts = [f"# {title}", _LEGEND, "## Hazard and size", _grid(tables.hazards, tuple(_TITLES))]
     parts += ["## Kind and size", _grid(tables.kinds, _KIND_COLUMNS)]
     parts += ["## Scenario", _grid(tables.scenarios, tuple(_TITLES))]
-    parts += ["## Alarms an hour", _load(tables)]
+    parts += ["## Alarms and patrols", _load(tables)]
     for name, losses in (
         ("First rule of the hits", tables.first),
         ("Where misses were lost", tables.losses),
@@ -136,5 +136,8 @@ def _losses(losses: Sequence[Loss]) -> str:
 
 
 def _load(tables: Tables) -> str:
-    rows = [[name, f"{a:g}", f"{b:g}"] for name, (a, b) in tables.alarms_h.items()]
-    return grid(["", "raised", "put before operators"], rows)
+    rows = [
+        [name, f"{raised:g}", f"{told:g}", "-" if patrols is None else f"{patrols:g}"]
+        for name, (raised, told, patrols) in tables.load.items()
+    ]
+    return grid(["", "raised an hour", "put before operators an hour", "patrols a day"], rows)

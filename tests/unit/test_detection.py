@@ -126,7 +126,9 @@ def test_rows_count_hits_misses_and_false_by_size() -> None:
     assert every.lead_min.value == 40.0
     assert every.lead_all_min.value == 20.0
     assert rows["water leak", "orange"].false == 1
-    assert tables.alarms_h == {"town": (0.5, 0.25)}
+    assert tables.load == {"town": (0.5, 0.25, None)}
+    counted = [msgspec.structs.replace(run, patrols=number) for number, run in enumerate(runs)]
+    assert tables_of(counted).load["town"][2] == pytest.approx(24 / sum(r.hours for r in runs))
     assert tables_of(reversed(runs)) == tables
 
 
