@@ -164,12 +164,13 @@ def gather(
     """Compare the newest samples with the reference and with the model.
 
     Each side is the mean of up to `policy.mean_samples` samples, each modelled at its own time,
-    to `step_min` minutes.
+    to `step_min` minutes. Devices that are far behind the others are left out.
     """
     after_ms, after = history.recent(
         layout.measuring, policy.mean_samples, onset_ms, but=history.switches(layout.pumps)
     )
     usable = (reference.time_ms[:, 0] > 0) & (after_ms[:, 0] > 0) & ~doubtful[layout.measuring]
+    usable &= _is_current(after_ms[:, 0], usable, layout, policy)
     device = layout.measuring[usable]
     before_ms, before = reference.time_ms[usable], reference.value[usable]
     after_ms, after = after_ms[usable], after[usable]
@@ -204,6 +205,18 @@ def gather(
             level < policy.empty_tank_m for level in conditions.tank_level_m.values()
         ),
     )
+
+
+def _is_current(newest_ms: Int64s, usable: Flags, layout: Layout, policy: AssessPolicy) -> Flags:
+    """Return which of the measuring devices are up to date with the newest of the `usable` ones.
+
+    After an outage what was kept comes in late: what a device saw an hour ago, when nobody knows
+    which pumps ran, is not to be held against what the others see now.
+    """
+    pace_ms = 2 * layout.interval_ms[layout.measuring]
+    latest_ms = newest_ms[usable].max(initial=0)
+    current: Flags = newest_ms >= latest_ms - np.maximum(pace_ms, policy.stale_ms)
+    return current
 
 
 def expected(

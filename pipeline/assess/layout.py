@@ -39,6 +39,7 @@ class Layout:
         place_m: Places of the devices, (devices, 2).
         measuring: Numbers of the pressure and flow devices, ascending.
         accuracy: Standard deviation of each device's noise.
+        interval_ms: Normal sampling interval of each device.
         floor: Model error of a change that is always there; NaN for other quantities.
         node: Network node of each device (a link's first node), -1 where there is none.
         people: People at each network node.
@@ -60,6 +61,7 @@ class Layout:
     place_m: Floats
     measuring: Int64s
     accuracy: Floats
+    interval_ms: Int64s
     floor: Floats
     node: Int64s
     people: Floats
@@ -115,6 +117,7 @@ class Layout:
             place_m=np.column_stack([registry.numbers("x_m"), registry.numbers("y_m")]),
             measuring=np.flatnonzero(np.isfinite(floor)).astype(np.int64),
             accuracy=registry.numbers("accuracy"),
+            interval_ms=(registry.numbers("interval_s") * 1000.0).astype(np.int64),
             floor=floor,
             node=node,
             people=np.array([row["people"] or 0.0 for row in nodes], dtype=np.float64),

@@ -54,6 +54,8 @@ class AssessPolicy:
         reference_margin_ms: How long before the first violating sample the undisturbed
             reference ends: a device sampled every 300 s may have missed the onset by that much.
         reference_age_ms: Oldest sample that still serves as a reference.
+        stale_ms: A device whose newest sample is so far behind the others', and by twice its own
+            interval, says nothing of now.
         mean_samples: So many samples before and after are averaged against instrument noise.
         clear_sigma: A device's residual is clear beyond this many standard deviations.
         clear_devices: So many clear devices decide without a confirmed alarm.
@@ -115,6 +117,7 @@ class AssessPolicy:
     quiet_ms: int = 30 * MINUTE_MS
     reference_margin_ms: int = 6 * MINUTE_MS
     reference_age_ms: int = 180 * MINUTE_MS
+    stale_ms: int = 30 * MINUTE_MS
     mean_samples: int = 3
     clear_sigma: float = 4.0
     clear_devices: int = 2
@@ -180,6 +183,7 @@ BASIS: Mapping[str, str] = MappingProxyType(
         "quiet_ms": "quoted: events under 30 min apart in one area are one (NWS counting)",
         "reference_margin_ms": "proposed: one normal sampling interval (300 s) and one minute",
         "reference_age_ms": "proposed",
+        "stale_ms": "proposed: two normal sampling intervals of a flow meter (900 s)",
         "mean_samples": "proposed: 15 min at the normal sampling interval",
         "clear_sigma": "proposed: as yellow of the residual rule water.pressure_z",
         "clear_devices": "proposed: a second device confirms a provisional alarm",
