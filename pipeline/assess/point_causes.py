@@ -113,7 +113,10 @@ def gas_picture(
     """Return what the gas alarms that stand say, with the newest values around them."""
     numbers = {layout.number[alarm.device] for alarm in standing}
     spaces = tuple(n for n in sorted(numbers) if np.isfinite(surroundings.to_vol[n]))
-    has_pressure = any(alarm.quantity == GAS_PRESSURE.name for alarm in standing)
+    has_pressure = any(
+        not _is_noise(state, case, number, layout, surroundings, policy)
+        for number in numbers.difference(spaces, _torn(standing, layout))
+    )
     has_second = len({layout.element[number] for number in spaces}) > 1
     if spaces and not has_second:
         near = _methane_within(spaces[0], policy.limits.gas_join_m, layout, surroundings)

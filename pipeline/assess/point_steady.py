@@ -52,18 +52,17 @@ def has_risen(
     limits: PointLimits,
     now_ms: int,
 ) -> bool:
-    """Return whether one of some devices shows methane that was not there before.
+    """Return whether one of some devices shows methane, twice running, that was not there before.
 
     A space that is as foul as it always was says nothing of gas that came.
     """
     since_ms = now_ms - round(limits.elevated_since_min * MINUTE_MS)
     time_ms, value = state.history.recent(devices, _MOST, since_ms)
     share = np.where(time_ms > 0, value, np.nan) * surroundings.to_vol[devices][:, np.newaxis]
-    newest = share[:, :1]
     with np.errstate(invalid="ignore"):
-        was_less = (share <= newest - limits.gas_elevated_vol / 2.0).any(axis=1)
-        is_elevated = newest[:, 0] >= limits.gas_elevated_vol
-    return bool((was_less & is_elevated).any())
+        was_clean = (share <= limits.gas_clean_vol).any(axis=1)
+        is_elevated = (share[:, :2] >= limits.gas_elevated_vol).all(axis=1)
+    return bool((was_clean & is_elevated).any())
 
 
 def _rise_vol(share: Floats) -> float:

@@ -49,7 +49,7 @@ from pipeline.messages import (
     Message,
 )
 from sensors.levels import Level, worst
-from sensors.quantities import GAS_PRESSURE
+from sensors.quantities import GAS_PRESSURE, METHANE, METHANE_LEL
 
 _NO_GAS = GasPicture((), False, False)
 _MARK_REASONS = {
@@ -168,8 +168,8 @@ class PointDesk:
         reason = Reason.ALARM_WORSE if is_worse else Reason.EVIDENCE_STRONGER
         if has_measured:
             case.is_forecast, reason = False, self._measure(case)
-        is_supporting = is_supported(state.findings_of(case))
-        reason = self._renew_cause(case, gas, stopped, is_worse or is_supporting) or reason
+        is_sure = is_supported(state.findings_of(case)) or _is_rising(state.standing(case))
+        reason = self._renew_cause(case, gas, stopped, is_sure=is_sure) or reason
         has_joined = len(case.devices) > case.placed_devices
         if (has_joined and not case.has_arrived) or case.cause is not before[1]:
             self._place(state, case, stopped)
@@ -229,15 +229,19 @@ class PointDesk:
         return Reason.WATER_STANDS
 
     def _renew_cause(
-        self, case: Case, gas: GasPicture, stopped: tuple[str, ...], is_worse: bool
+        self, case: Case, gas: GasPicture, stopped: tuple[str, ...], *, is_sure: bool
     ) -> Reason | None:
-        """Take over a worse cause; return why, None when it stays."""
+        """Take over a worse cause; return why, None when it stays.
+
+        Pressure that changes while a team is there says nothing: the team moves valves.
+        """
         sure = self._points.confidence
-        if case.cause in PATROLLED and gas.spaces and (gas.has_second or gas.has_pressure):
+        agrees = gas.has_second or (gas.has_pressure and not case.has_arrived)
+        if case.cause in PATROLLED and gas.spaces and agrees:
             case.cause, case.confidence = Cause.GAS_LEAK, sure.gas_several_spaces
             second = Reason.METHANE_IN_SEVERAL_SPACES
             return second if gas.has_second else Reason.METHANE_AND_PRESSURE_AGREE
-        if case.cause is Cause.STEADY_METHANE and is_worse:
+        if case.cause is Cause.STEADY_METHANE and is_sure:
             case.cause, case.confidence = Cause.GAS_LEAK, sure.gas_one_space
             return Reason.ALARM_WORSE
         is_wet = Mark.WATER_GONE not in case.marks
@@ -320,6 +324,15 @@ class PointDesk:
     def _publish(self, case: Case, reason: str, now_ms: int) -> list[Message]:
         incident = case.version_at(now_ms, reason, self._layout)
         return [incident, *issue(case, now_ms, reason)]
+
+
+def _is_rising(standing: list[Alarm]) -> bool:
+    """Return whether methane is above its lowest level somewhere."""
+    return any(
+        alarm.level.is_worse_than(Level.BLUE)
+        for alarm in standing
+        if alarm.quantity in (METHANE.name, METHANE_LEL.name)
+    )
 
 
 def _is_measured(standing: list[Alarm]) -> bool:
