@@ -1,9 +1,10 @@
 """What a warning model says at one moment, before it becomes a finding or an alarm."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.messages import FindingEffect
+from pipeline.messages import Alarm, FindingEffect
 from pipeline.warn.coupling.view import View
 from sensors.levels import Level
 
@@ -43,6 +44,44 @@ class Claim:
     value: float = float("nan")
     unit: str = ""
     limit: float = float("nan")
+
+
+def claim_on(
+    view: View,
+    alarms: Sequence[Alarm],
+    level: Level,
+    reason: str,
+    confidence: float,
+    *,
+    key: str = "",
+    effect: FindingEffect = FindingEffect.RAISE,
+    cause: str = "",
+    evidence: tuple[str, ...] = (),
+    value: float = float("nan"),
+) -> Claim:
+    """Return a claim that rests on alarms, at the place of the first of them.
+
+    `key` is that alarm's element when empty; `evidence` is what it rests on besides the alarms.
+    """
+    first = alarms[0]
+    x_m, y_m = view.place(first)
+    return Claim(
+        key=key or view.element(first),
+        domain=first.domain,
+        area=first.area,
+        level=level,
+        devices=tuple(sorted({alarm.device for alarm in alarms})),
+        elements=tuple(sorted({view.element(alarm) for alarm in alarms})),
+        evidence=tuple(sorted({*evidence, *(alarm.id for alarm in alarms)})),
+        x_m=x_m,
+        y_m=y_m,
+        confidence=confidence,
+        reason=reason,
+        effect=effect,
+        cause=cause,
+        value=value,
+        unit="1",
+    )
 
 
 class WarningModel(Protocol):

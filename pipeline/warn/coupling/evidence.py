@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pipeline.messages import Alarm, FindingEffect, HotlineReport
-from pipeline.warn.coupling.claims import Claim
+from pipeline.warn.coupling.claims import Claim, claim_on
 from pipeline.warn.coupling.site import Site
 from pipeline.warn.coupling.view import View, one_worse
 from sensors.levels import Level
@@ -53,16 +53,15 @@ class Crowd:
             ]
             key = f"{alarm.domain}/{view.element(alarm)}"
             if near and key not in claims:
-                claims[key] = _claim(
-                    key,
-                    alarm,
+                claims[key] = claim_on(
+                    view,
                     [alarm],
                     alarm.level,
-                    FindingEffect.CONSEQUENCE,
                     "gathering_near",
                     self.figures["confidence"],
-                    view,
-                    tuple(near),
+                    key=key,
+                    effect=FindingEffect.CONSEQUENCE,
+                    evidence=tuple(near),
                 )
         return [claims[key] for key in sorted(claims)]
 
@@ -126,16 +125,14 @@ class Hotline:
         if near:
             key = f"{near[0].domain}/{view.element(near[0])}"
             near = [one for one in near if one.domain == near[0].domain]
-            return _claim(
-                key,
-                near[0],
+            return claim_on(
+                view,
                 near,
                 one_worse(*(one.level for one in near)),
-                FindingEffect.RAISE,
                 "citizens_tell_the_same",
                 self.figures["confidence"],
-                view,
-                told,
+                key=key,
+                evidence=told,
             )
         if any(away[one.id] <= self.figures["clear_m"] for one in about):
             return None
@@ -200,15 +197,14 @@ class NoCorroboration:
             if any(one.domain == alarm.domain and one.device != alarm.device for one in near):
                 continue
             claims.append(
-                _claim(
-                    f"{alarm.rule}/{alarm.device}",
-                    alarm,
+                claim_on(
+                    view,
                     [alarm],
                     Level(min(Level.BLUE, alarm.level + 1)),
-                    FindingEffect.LOWER,
                     "one_uncorroborated_doubtful_sensor",
                     self.figures["confidence"],
-                    view,
+                    key=f"{alarm.rule}/{alarm.device}",
+                    effect=FindingEffect.LOWER,
                     value=self.figures["consequence"],
                 )
             )
@@ -218,34 +214,3 @@ class NoCorroboration:
 def _away_m(alarm: Alarm, place: tuple[float, float], view: View) -> float:
     x_m, y_m = view.place(alarm)
     return float(np.hypot(x_m - place[0], y_m - place[1]))
-
-
-def _claim(
-    key: str,
-    first: Alarm,
-    alarms: list[Alarm],
-    level: Level,
-    effect: FindingEffect,
-    reason: str,
-    confidence: float,
-    view: View,
-    evidence: tuple[str, ...] = (),
-    value: float = float("nan"),
-) -> Claim:
-    x_m, y_m = view.place(first)
-    return Claim(
-        key=key,
-        domain=first.domain,
-        area=first.area,
-        level=level,
-        devices=tuple(sorted({alarm.device for alarm in alarms})),
-        elements=tuple(sorted({view.element(alarm) for alarm in alarms})),
-        evidence=tuple(sorted({*evidence, *(alarm.id for alarm in alarms)})),
-        x_m=x_m,
-        y_m=y_m,
-        confidence=confidence,
-        reason=reason,
-        effect=effect,
-        value=value,
-        unit="1",
-    )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.messages import Alarm, Cause, FindingEffect
-from pipeline.warn.coupling.claims import Claim
+from pipeline.messages import Alarm, Cause
+from pipeline.warn.coupling.claims import Claim, claim_on
 from pipeline.warn.coupling.site import PONDING, Site
 from pipeline.warn.coupling.view import MINUTE_MS, View, one_worse
 from sensors.levels import Level
@@ -153,20 +153,13 @@ class BurstPonding:
         return any(view.slope_h(n) >= self.figures["dry_mm_h"] for n in gauges.tolist())
 
     def _claim(self, key: str, ponding: Alarm, drops: list[Alarm], view: View) -> Claim:
-        x_m, y_m = view.place(ponding)
-        return Claim(
+        return claim_on(
+            view,
+            [ponding, *drops],
+            one_worse(ponding.level, *(drop.level for drop in drops)),
+            "pressure_lost_and_water_without_rain",
+            self.figures["confidence"],
             key=key,
-            domain="flood",
-            area=ponding.area,
-            level=one_worse(ponding.level, *(drop.level for drop in drops)),
-            devices=tuple(sorted({ponding.device, *(drop.device for drop in drops)})),
-            elements=tuple(sorted({key, *(view.element(drop) for drop in drops)})),
-            evidence=tuple(sorted({ponding.id, *(drop.id for drop in drops)})),
-            x_m=x_m,
-            y_m=y_m,
-            confidence=self.figures["confidence"],
-            reason="pressure_lost_and_water_without_rain",
-            effect=FindingEffect.RAISE,
             cause=Cause.BURST.value,
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.messages import Alarm, Cause, FindingEffect
-from pipeline.warn.coupling.claims import Claim
+from pipeline.warn.coupling.claims import Claim, claim_on
 from pipeline.warn.coupling.site import Numbers, Site, Works
 from pipeline.warn.coupling.view import View, one_worse
 from sensors.levels import Level
@@ -66,14 +66,13 @@ class LeakNeighbours:
         return [found[alarm] for alarm in sorted(found)]
 
     def _claim(self, group: list[Alarm], pressure: list[Alarm], view: View) -> Claim:
-        return _claim(
+        return claim_on(
             view,
-            group[0],
             [*group, *pressure],
             one_worse(*(one.level for one in group)),
-            Cause.GAS_LEAK,
-            self.figures["confidence"],
             "spaces_and_pressure_agree" if pressure else "several_spaces_agree",
+            self.figures["confidence"],
+            cause=Cause.GAS_LEAK.value,
         )
 
 
@@ -105,16 +104,15 @@ class _SlowAndAlone:
                 alarm, pressure, reach_m, window_min
             ):
                 continue
-            here = [one for one in foul if view.element(one) == key]
-            claims[key] = _claim(
+            others = [one for one in foul if view.element(one) == key and one is not alarm]
+            claims[key] = claim_on(
                 view,
-                alarm,
-                here,
+                [alarm, *others],
                 Level.BLUE,
-                self.CAUSE,
-                self.figures["confidence"],
                 self.REASON,
+                self.figures["confidence"],
                 effect=FindingEffect.HOLD,
+                cause=self.CAUSE.value,
             )
         return [claims[key] for key in sorted(claims)]
 
@@ -223,45 +221,13 @@ class Digging:
     def _claim(self, works: Works, alarms: list[Alarm], view: View) -> Claim | None:
         if not alarms:
             return None
-        return _claim(
+        return claim_on(
             view,
-            alarms[0],
             alarms,
             Level.ORANGE,
-            Cause.GAS_LEAK,
-            self.figures["confidence"],
             "works_under_permit_and_fast_loss",
+            self.figures["confidence"],
             key=works.id,
+            cause=Cause.GAS_LEAK.value,
             evidence=(works.id,),
         )
-
-
-def _claim(
-    view: View,
-    first: Alarm,
-    alarms: list[Alarm],
-    level: Level,
-    cause: Cause,
-    confidence: float,
-    reason: str,
-    *,
-    effect: FindingEffect = FindingEffect.RAISE,
-    key: str = "",
-    evidence: tuple[str, ...] = (),
-) -> Claim:
-    x_m, y_m = view.place(first)
-    return Claim(
-        key=key or view.element(first),
-        domain="gas",
-        area=first.area,
-        level=level,
-        devices=tuple(sorted({alarm.device for alarm in alarms})),
-        elements=tuple(sorted({view.element(alarm) for alarm in alarms})),
-        evidence=tuple(sorted({*evidence, *(alarm.id for alarm in alarms)})),
-        x_m=x_m,
-        y_m=y_m,
-        confidence=confidence,
-        reason=reason,
-        effect=effect,
-        cause=cause.value,
-    )
