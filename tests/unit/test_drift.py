@@ -77,7 +77,7 @@ def test_late_samples_are_held_against_the_answer_of_their_own_time() -> None:
     assert np.nanmax(signals) < 0.1
 
 
-def play(leak_m3_h: float, *, is_meter_alone: bool = False) -> list[Incident]:
+def play(leak_m3_h: float, *, is_meter_alone: bool = False, rule: str = RULE) -> list[Incident]:
     """Ten hours of the street; the leak at P3 grows from the fifth hour on, the alarm at hour 8."""
     stage = AssessStage(assess_town.registry(), assess_town.street(), assess_town.LinearModel())
     said: list[Incident] = []
@@ -89,15 +89,16 @@ def play(leak_m3_h: float, *, is_meter_alone: bool = False) -> list[Incident]:
             change = np.where(np.arange(len(change)) == FLOW_NUMBER, change, 0.0)
         messages: list[object] = [assess_town.samples(assess_town.normal() + change, minute)]
         if minute == 480:
-            alarm = assess_town.alarm(FLOW_NUMBER, minute, AlarmState.RAISED, rule=RULE)
+            alarm = assess_town.alarm(FLOW_NUMBER, minute, AlarmState.RAISED, rule=rule)
             messages.append(alarm)
         stage.on_batch(messages, at(minute))  # type: ignore[arg-type]
         said += [one for one in stage.on_time(at(minute)) if isinstance(one, Incident)]
     return said
 
 
-def test_leak_that_grew_for_hours_is_confirmed_at_its_pipe() -> None:
-    last = play(60.0)[-1]
+@pytest.mark.parametrize("rule", [RULE, "water.dma_night_ratio"])
+def test_leak_that_grew_for_hours_is_confirmed_at_its_pipe(rule: str) -> None:
+    last = play(60.0, rule=rule)[-1]
     assert (last.status, last.cause) == (IncidentStatus.CONFIRMED, Cause.BURST)
     assert last.reason != Reason.ALARM_OPENED
     assert last.location.candidates[0] in {"P2", "P3", "P4"}
