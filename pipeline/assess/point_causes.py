@@ -125,7 +125,7 @@ def gas_picture(
         near = near[[layout.element[n] != layout.element[spaces[0]] for n in near.tolist()]]
         has_second = has_risen(state, near, surroundings, policy.limits, now_ms)
     picture = GasPicture(spaces, has_pressure, has_second)
-    if has_pressure or has_second or case.evidence_level is not Level.BLUE:
+    if not spaces or has_pressure or has_second or case.evidence_level is not Level.BLUE:
         return picture
     steady = is_steady(state, case, spaces, surroundings, policy.limits, now_ms)
     return replace(picture, is_steady=steady)
