@@ -28,6 +28,9 @@ _PASSED_BY = {
 }
 """The log entry that shows an incident has passed a stage: kind, and a field with its value."""
 
+COUNTS = ("true", "found", "missed", "false", "late")
+"""How true incidents and claims are counted: `late` ones were told too late to count."""
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -288,8 +291,8 @@ def _incidents(world: World, entries: Sequence[LogEntry]) -> dict[str, int | Non
     last = _last(entries, "RunEvaluation")
     if last is None:
         true = sum(item.is_hazard for item in world.true_incidents())
-        return {"true": true, "found": None, "missed": None, "false": None}
-    return {name: last[name] for name in ("true", "found", "missed", "false")}
+        return {**dict.fromkeys(COUNTS), "true": true}
+    return {name: last[name] for name in COUNTS}
 
 
 def _evaluation(entries: Sequence[LogEntry]) -> dict[str, Any]:

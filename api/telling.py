@@ -88,6 +88,8 @@ def _closure(data: _Data) -> str:
 
 def _case(data: _Data) -> str:
     if not data["is_hit"]:
+        if data["reason"] == "told_late":
+            return f"true {data['truth']}, told too late to count (told_late) {data['incident']}"
         return f"no true incident matches ({data['reason']}) {data['incident']}"
     delay, off = data["detection_delay_min"], data["location_error_pipes"]
     parts = [f"true {data['truth']}"]
@@ -126,7 +128,7 @@ def _act(data: _Data) -> str:
 def _run(data: _Data) -> str:
     return (
         f"run over: {data['found']} of {_count(data['true'], 'incident')} found, "
-        f"{data['false']} false"
+        f"{data['false']} false" + (f", {data['late']} too late" if data.get("late") else "")
     )
 
 

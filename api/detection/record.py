@@ -15,6 +15,8 @@ from sensors.levels import Level
 
 FORMAT = 1
 _MINUTE_MS = 60_000.0
+_NEITHER = (Reason.NO_HAZARD_CLAIMED, Reason.TOLD_LATE)
+"""Reasons of incidents that are neither hits nor false."""
 _HOUR_MS = 3_600_000.0
 
 
@@ -190,7 +192,7 @@ def record_of(run: LeanRun, start_ms: int) -> dict[str, Any]:
     wrong = [
         _false(log.confirmed[name], log, run.truths, start_ms)
         for name, verdict in sorted(log.verdicts.items())
-        if not verdict["is_hit"] and verdict["reason"] != Reason.NO_HAZARD_CLAIMED
+        if not verdict["is_hit"] and verdict["reason"] not in _NEITHER
     ]
     return {
         "wall_s": round(run.wall_s, 2),
@@ -280,6 +282,8 @@ def lost_at(truth: TrueIncident, log: Said, end_ms: int) -> str:
     for case in confirmed:
         if case["id"] in others:
             return f"assess: in the incident of {_label(others[case['id']])}"
+        if log.verdicts.get(case["id"], {}).get("reason") == Reason.TOLD_LATE:
+            return f"assess: told as {case['cause']}, too long after harm began"
         if log.verdicts.get(case["id"], {}).get("reason") == Reason.NO_HAZARD_CLAIMED:
             return f"assess: told as {case['cause']}, no hazard claimed"
     return f"assess: told as {confirmed[0]['cause']}, not matched in place, time or domain"

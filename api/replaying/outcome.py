@@ -8,7 +8,7 @@ from typing import Any
 
 from api.replaying.playback import Playback
 from api.replaying.recording import Recording
-from api.results import RunResult, stages_passed, write_result
+from api.results import COUNTS, RunResult, stages_passed, write_result
 from api.rule_choice import note_rules
 from pipeline.event_log import FIRST_HASH
 from pipeline.messages import AlarmState, IncidentStatus
@@ -94,7 +94,7 @@ def replay_result(facts: ReplayFacts, entries: Sequence[LogEntry]) -> RunResult:
             "duplicate": facts.frames.duplicate,
             "unaccounted": facts.frames.unaccounted(playback.frames, 0),
         },
-        "incidents": {name: scores.get(name) for name in ("true", "found", "missed", "false")},
+        "incidents": {name: scores.get(name) for name in COUNTS},
         "evaluation": {name: scores.get(name) for name in _SCORES},
         "stages": stages_passed(entries),
         "pace": {

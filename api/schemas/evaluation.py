@@ -12,6 +12,7 @@ class RunScores(BaseModel):
     found: int
     missed: int
     false: int
+    late: int = Field(default=0, description="told of something real too late: missed, not false")
     pod: float | None = Field(description="probability of detection")
     far_ratio: float | None = Field(description="false alarm ratio")
     csi: float | None = Field(description="critical success index")
@@ -33,7 +34,7 @@ class CaseScores(BaseModel):
     """Scores of one incident."""
 
     incident: str
-    truth: str = Field(description="the true incident it matches; empty for none")
+    truth: str = Field(description="the true incident it tells of; empty for none")
     is_hit: bool
     detection_delay_min: float | None
     lead_time_min: float | None
@@ -54,6 +55,7 @@ class Evaluation(BaseModel):
                 "found": 1,
                 "missed": 0,
                 "false": 0,
+                "late": 0,
                 "pod": 1.0,
                 "far_ratio": 0.0,
                 "csi": 1.0,

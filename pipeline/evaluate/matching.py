@@ -1,6 +1,6 @@
 """Which incident belongs to which true one: near in place and time, one to one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import hypot
 
@@ -114,21 +114,65 @@ def match(
     return matches
 
 
+def match_late(
+    truths: Iterable[TrueIncident],
+    found: Iterable[FoundCase],
+    matches: Mapping[str, str],
+    end_ms: int,
+    limits: MatchLimits | None = None,
+) -> dict[str, str]:
+    """Return found incident → true one it told of while that lasted, but too late to count.
+
+    The true one stays missed; the incident is not false, for what it told of was there. One to
+    one, earliest first, among those that `matches` (of `match`) leaves; one that is found already
+    takes no second incident.
+    """
+    tolerances = limits or MatchLimits()
+    taken = set(matches.values())
+    free = sorted(
+        (truth for truth in truths if truth.is_hazard and truth.id not in taken),
+        key=lambda truth: (truth.onset_ms, truth.id),
+    )
+    late: dict[str, str] = {}
+    for case in sorted(found, key=lambda item: (item.issued_ms, item.id)):
+        if case.id in matches:
+            continue
+        there = (one for one in free if _is_late(case, one, end_ms, tolerances))
+        truth = next(there, None)
+        if truth is not None:
+            late[case.id] = truth.id
+            free.remove(truth)
+    return late
+
+
 def is_match(case: FoundCase, truth: TrueIncident, end_ms: int, limits: MatchLimits) -> bool:
     """Return whether an incident is near enough to a true one in domain, place and time."""
-    if case.domain != truth.domain:
-        return False
-    if case.area != truth.area and distance_m(case, truth) > limits.distance_m:
+    if not _is_there(case, truth, limits):
         return False
     if case.is_forecast:
         first_ms = truth.onset_ms - round(limits.before_onset_h * _HOUR_MS)
     else:
         first_ms = truth.onset_ms - round(limits.before_measured_min * _MINUTE_MS)
+    return first_ms <= case.issued_ms <= _last_ms(truth, end_ms, limits)
+
+
+def _is_there(case: FoundCase, truth: TrueIncident, limits: MatchLimits) -> bool:
+    if case.domain != truth.domain:
+        return False
+    return case.area == truth.area or distance_m(case, truth) <= limits.distance_m
+
+
+def _last_ms(truth: TrueIncident, end_ms: int, limits: MatchLimits) -> int:
+    """Return the last moment at which telling of it counts."""
     if truth.harm_ms is None:
-        last_ms = end_ms
-    else:
-        last_ms = truth.harm_ms + round(limits.after_harm_min * _MINUTE_MS)
-    return first_ms <= case.issued_ms <= last_ms
+        return end_ms
+    return truth.harm_ms + round(limits.after_harm_min * _MINUTE_MS)
+
+
+def _is_late(case: FoundCase, truth: TrueIncident, end_ms: int, limits: MatchLimits) -> bool:
+    over_ms = end_ms if truth.end_ms is None else truth.end_ms
+    is_while = _last_ms(truth, end_ms, limits) < case.issued_ms <= over_ms
+    return is_while and _is_there(case, truth, limits)
 
 
 def _is_part(truth: TrueIncident, event: TrueIncident, reach_m: float) -> bool:

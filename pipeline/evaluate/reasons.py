@@ -10,8 +10,11 @@ class Reason(StrEnum):
     """The incident belongs to something that really happened."""
     NO_TRUTH_MATCHES = "no_truth_matches"
     """Nothing that ought to be found was near enough in place and time."""
+    TOLD_LATE = "told_late"
+    """It was told of something real while that lasted, but so long after harm began that it
+    counts as missed: neither a hit nor false."""
     NO_HAZARD_CLAIMED = "no_hazard_claimed"
-    """It was a notice, or gas held as biogas and patrolled: neither a hit nor false."""
+    """It was a notice, or gas that was only patrolled: neither a hit nor false."""
     REVISED = "revised"
     """The end of the run made another verdict of a case evaluated before."""
     OPEN_AT_END = "open_at_end"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.evaluate.matching import MatchLimits, distance_m, events, match
+from pipeline.evaluate.matching import MatchLimits, distance_m, events, match, match_late
 from pipeline.evaluate.pipes import PipeSteps
 from pipeline.evaluate.reasons import Reason
 from pipeline.evaluate.records import CaseRecord, EvaluateState
@@ -95,9 +95,10 @@ class EvaluateStage:
         """End the run: return verdicts that are new or changed, then the run's scores."""
         state = self._state
         matches = self._matches(now_ms)
+        late = self._late(matches, now_ms)
         out: list[Message] = []
         for case in state.confirmed():
-            verdict = self._verdict(case, matches, now_ms)
+            verdict = self._verdict(case, matches, late, now_ms)
             given = state.given.get(case.id)
             if given is None:
                 verdict = _with_reason(verdict, Reason.OPEN_AT_END)
@@ -107,7 +108,7 @@ class EvaluateStage:
                 verdict = _with_reason(verdict, Reason.REVISED)
             state.given[case.id] = verdict
             out.append(verdict)
-        out.append(self._scores(matches, now_ms))
+        out.append(self._scores(matches, late, now_ms))
         return out
 
     def snapshot(self) -> bytes:
@@ -125,20 +126,28 @@ class EvaluateStage:
         found = [case.as_found() for case in self._state.claims()]
         return match(self._events().values(), found, end_ms, self._limits)
 
+    def _late(self, matches: dict[str, str], end_ms: int) -> dict[str, str]:
+        found = [case.as_found() for case in self._state.claims()]
+        return match_late(self._events().values(), found, matches, end_ms, self._limits)
+
     def _on_closure(self, closure: Closure, now_ms: int) -> list[Message]:
         case = self._state.cases.get(closure.incident)
         if case is None or not case.is_confirmed or case.id in self._state.given:
             return []
-        verdict = self._verdict(case, self._matches(now_ms), now_ms)
+        matches = self._matches(now_ms)
+        verdict = self._verdict(case, matches, self._late(matches, now_ms), now_ms)
         self._state.given[case.id] = verdict
         return [verdict]
 
-    def _verdict(self, case: CaseRecord, matches: dict[str, str], now_ms: int) -> CaseEvaluation:
+    def _verdict(
+        self, case: CaseRecord, matches: dict[str, str], late: dict[str, str], now_ms: int
+    ) -> CaseEvaluation:
         truth = self._events().get(matches.get(case.id, ""))
+        too_late = late.get(case.id, "")
         due, in_time = self._state.clock_counts([case.id])
         return CaseEvaluation(
             incident=case.id,
-            truth=truth.id if truth else "",
+            truth=truth.id if truth else too_late,
             is_hit=truth is not None,
             detection_delay_min=_detection_delay_min(case, truth) if truth else None,
             lead_time_min=self._lead_time_min(case, truth) if truth else None,
@@ -147,10 +156,10 @@ class EvaluateStage:
             clocks_due=due,
             clocks_in_time=in_time,
             time_ms=now_ms,
-            reason=_reason(case, truth),
+            reason=Reason.TOLD_LATE if too_late else _reason(case, truth),
         )
 
-    def _scores(self, matches: dict[str, str], now_ms: int) -> RunEvaluation:
+    def _scores(self, matches: dict[str, str], late: dict[str, str], now_ms: int) -> RunEvaluation:
         state = self._state
         known = self._events()
         hazards = [known[name] for name in sorted(known)]
@@ -158,7 +167,7 @@ class EvaluateStage:
         counts = Contingency(
             hits=len(matches),
             misses=len(hazards) - len(matches),
-            false=len(state.claims()) - len(matches),
+            false=len(state.claims()) - len(matches) - len(late),
         )
         hits = [
             (state.cases[by_truth[truth.id]], truth) for truth in hazards if truth.id in by_truth
@@ -171,6 +180,7 @@ class EvaluateStage:
             found=counts.hits,
             missed=counts.misses,
             false=counts.false,
+            late=len(late),
             pod=counts.pod,
             far_ratio=counts.far_ratio,
             csi=counts.csi,
@@ -205,9 +215,9 @@ class EvaluateStage:
 
 
 def _with_reason(verdict: CaseEvaluation, reason: Reason) -> CaseEvaluation:
-    """Return a verdict with another reason; that no hazard was claimed stays said."""
-    is_claim = verdict.reason != Reason.NO_HAZARD_CLAIMED
-    return replace(verdict, reason=reason) if is_claim else verdict
+    """Return a verdict with another reason; that it is neither hit nor false stays said."""
+    is_kept = verdict.reason in (Reason.NO_HAZARD_CLAIMED, Reason.TOLD_LATE)
+    return verdict if is_kept else replace(verdict, reason=reason)
 
 
 def _reason(case: CaseRecord, truth: TrueIncident | None) -> Reason:

@@ -9,7 +9,10 @@ from pipeline.messages.handling import OfIncident
 
 @dataclass(frozen=True, slots=True)
 class CaseEvaluation(OfIncident):
-    """How one incident was handled, and how it compares with the truth."""
+    """How one incident was handled, and how it compares with the truth.
+
+    `truth` is what it told of, though too late where the reason is `told_late`.
+    """
 
     STAGE: ClassVar[str] = "evaluate"
     incident: str
@@ -30,7 +33,9 @@ class CaseEvaluation(OfIncident):
 class RunEvaluation:
     """Scores of a whole run (domain/README §2.8); None where a denominator is zero.
 
-    `alarms_kpi` are the figures of alarm management (§2.9), as `AlarmBook.figures` names them.
+    `late` are incidents that told of something real too late to count: it is missed, they are not
+    false. `alarms_kpi` are the figures of alarm management (§2.9), as `AlarmBook.figures` names
+    them.
     """
 
     STAGE: ClassVar[str] = "evaluate"
@@ -54,6 +59,7 @@ class RunEvaluation:
     actor: str = "evaluate"
     location_error_pipes: float | None = None
     alarms_kpi: dict[str, float | int | dict[str, float | int]] = field(default_factory=dict)
+    late: int = 0
 
     @property
     def subject(self) -> str:

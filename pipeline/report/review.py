@@ -6,6 +6,8 @@ from pipeline.report.words import UNKNOWN, count_text, minutes_text
 
 NOT_CLAIMED = "no_hazard_claimed"
 """Reason of an evaluation of a case that claimed no hazard."""
+TOLD_LATE = "told_late"
+"""Reason of an evaluation of a case that told of something real too late to count."""
 
 
 def verdict(case: Case) -> list[str]:
@@ -13,6 +15,8 @@ def verdict(case: Case) -> list[str]:
     result = case.evaluation
     if result is None:
         return [UNKNOWN]
+    if result.reason == TOLD_LATE:
+        return [f"Late: {result.truth} counts as missed; it had done harm long before it was told"]
     timely = f"Clocks met in time: {result.clocks_in_time} of {result.clocks_due} due"
     if result.reason == NOT_CLAIMED:
         return ["No hazard was claimed: neither a hit nor false", timely]
@@ -34,7 +38,8 @@ def verdict(case: Case) -> list[str]:
 def is_false(case: Case) -> bool:
     """Return whether a case claimed a hazard and nothing true matches it."""
     result = case.evaluation
-    return result is not None and not result.is_hit and result.reason != NOT_CLAIMED
+    is_neither = result is not None and result.reason in (NOT_CLAIMED, TOLD_LATE)
+    return result is not None and not result.is_hit and not is_neither
 
 
 def lessons(case: Case) -> list[str]:

@@ -8,7 +8,7 @@ from pipeline.report.gazetteer import Gazetteer
 from pipeline.report.markdown import document, table
 from pipeline.report.notices import AUTHOR, STATUS
 from pipeline.report.reasons import Reason
-from pipeline.report.review import NOT_CLAIMED, is_false
+from pipeline.report.review import NOT_CLAIMED, TOLD_LATE, is_false
 from pipeline.report.words import CAUSES, DOMAINS, KINDS, CityTime, minutes_text, number_text
 
 _DOMAIN_HEAD = ("Domain", "Cases", "Closed", "Hits", "False", "Calls of citizens")
@@ -23,9 +23,10 @@ def run_summary(
     cases = [state.cases[name] for name in sorted(state.cases)]
     fields = _fields(run, cases, times, now_ms)
     title = f"{KINDS[BulletinKind.SUMMARY]}: {places.city}"
+    late_text = f", {run.late} told too late" if run.late else ""
     lead = (
         f"{run.found} of {run.true} true incidents found, {run.missed} missed, "
-        f"{run.false} false · {times.full(now_ms)} · {STATUS}"
+        f"{run.false} false{late_text} · {times.full(now_ms)} · {STATUS}"
     )
     text = document(title, lead, [(_label(name), value) for name, value in fields.items()], [])
     if cases:
@@ -62,6 +63,7 @@ def _fields(run: RunEvaluation, cases: list[Case], times: CityTime, now_ms: int)
         "found": str(run.found),
         "missed": str(run.missed),
         "false": str(run.false),
+        "told_too_late": str(run.late),
         "probability_of_detection": number_text(run.pod),
         "false_alarm_ratio": number_text(run.far_ratio),
         "critical_success_index": number_text(run.csi),
@@ -119,6 +121,8 @@ def _case_row(case: Case, times: CityTime) -> tuple[str, ...]:
     outcome = "open" if result is None else f"hit {result.truth}" if result.is_hit else "false"
     if result is not None and result.reason == NOT_CLAIMED:
         outcome = "no hazard claimed"
+    if result is not None and result.reason == TOLD_LATE:
+        outcome = f"late {result.truth}"
     return (
         incident.id,
         f"{incident.level.roman} {incident.level.colour}",

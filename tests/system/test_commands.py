@@ -29,7 +29,7 @@ ENVIRONMENT = {
 PROMISED = {
     "recording_hash": None,
     "readings": {"published", "received", "lost", "duplicate", "rejected"},
-    "incidents": {"true", "found", "missed", "false"},
+    "incidents": {"true", "found", "missed", "false", "late"},
     "evaluation": {
         "pod",
         "far_ratio",

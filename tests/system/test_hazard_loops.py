@@ -118,7 +118,7 @@ def loop(
 
 def test_the_hazard_is_found_and_nothing_else_is_claimed(loop: Loop) -> None:
     summary = loop.result.summary
-    assert summary["incidents"] == {"true": 1, "found": 1, "missed": 0, "false": 0}
+    assert summary["incidents"] == {"true": 1, "found": 1, "missed": 0, "false": 0, "late": 0}
     truth = loop.truth()
     assert loop.case().data["truth"] == truth.id
     assert truth.onset_ms <= min(truth.detectable_ms.values()) < loop.alarms()[0].time_ms

@@ -50,7 +50,7 @@ def broker_url() -> object:
 def test_burst_is_found_placed_and_closed_over_mqtt(tmp_path: Path, broker_url: str) -> None:
     result = run(tmp_path / "run", "water-burst", transport="mqtt", broker=broker_url)
     summary = result.summary
-    assert summary["incidents"] == {"true": 1, "found": 1, "missed": 0, "false": 0}
+    assert summary["incidents"] == {"true": 1, "found": 1, "missed": 0, "false": 0, "late": 0}
     assert summary["evaluation"]["location_error_pipes"] <= 2
     stages = summary["stages"]
     assert min(stages["monitor"], stages["warn"]) >= 1  # pump switches are looked at, too
@@ -85,7 +85,7 @@ def test_same_seed_gives_the_same_recording_on_any_transport_and_pace(
 @pytest.mark.parametrize("seed", [1, 2])
 def test_faults_and_pump_switches_leave_no_incident(tmp_path: Path, seed: int) -> None:
     summary = run(tmp_path / "run", "fault-day", seed=seed).summary
-    assert summary["incidents"] == {"true": 0, "found": 0, "missed": 0, "false": 0}
+    assert summary["incidents"] == {"true": 0, "found": 0, "missed": 0, "false": 0, "late": 0}
     assert summary["stages"]["assess"] == 0
 
 
@@ -95,7 +95,7 @@ def test_burst_on_a_real_network(tmp_path: Path, shared_networks: Path, network:
     text = (shared_networks / f"{network}.inp").read_text(errors="replace")
     write_city(tmp_path / "city", *import_inp(text, network.lower(), network))
     summary = run(tmp_path / "run", "water-burst", city=tmp_path / "city").summary
-    assert summary["incidents"] == {"true": 1, "found": 1, "missed": 0, "false": 0}
+    assert summary["incidents"] == {"true": 1, "found": 1, "missed": 0, "false": 0, "late": 0}
     assert summary["evaluation"]["location_error_pipes"] <= 2
 
 

@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.evaluate.matching import FoundCase, MatchLimits, events, match
+from pipeline.evaluate.matching import FoundCase, MatchLimits, events, match, match_late
 from pipeline.evaluate.pipes import PipeSteps
 from pipeline.evaluate.reasons import Reason
 from pipeline.evaluate.scores import Contingency, mean
@@ -183,6 +184,48 @@ def test_matching_tolerances(changes: dict[str, object], is_near: bool):
 def test_without_harm_any_issue_before_the_end_counts():
     assert match([truth()], [found(issued_ms=END)], END) == {"I-1": "B1"}
     assert match([truth()], [found(issued_ms=END + 1)], END) == {}
+
+
+LATE = T0 + 90 * MIN + 1
+
+
+@pytest.mark.parametrize(
+    ("harmed", "changes", "is_late"),
+    [
+        ({}, {"issued_ms": LATE}, True),
+        ({}, {"issued_ms": LATE - 1}, False),  # in time
+        ({"end_ms": LATE - 1}, {"issued_ms": LATE}, False),  # over by then
+        ({"end_ms": LATE}, {"issued_ms": LATE}, True),
+        ({}, {"issued_ms": END + 1}, False),
+        ({}, {"issued_ms": LATE, "domain": "gas"}, False),
+        ({}, {"issued_ms": LATE, "area": "D02", "x_m": 951.0}, False),
+        ({"harm_ms": None}, {"issued_ms": LATE}, False),  # without harm nothing is too late
+        ({"is_hazard": False}, {"issued_ms": LATE}, False),
+    ],
+)
+def test_what_is_told_long_after_harm_is_late_while_it_lasts(
+    harmed: dict[str, Any], changes: dict[str, object], is_late: bool
+):
+    true = truth(**{"harm_ms": T0 + HOUR, **harmed})
+    case = found(**changes)
+    matches = match([true], [case], END)
+    assert match_late([true], [case], matches, END) == ({"I-1": "B1"} if is_late else {})
+
+
+def test_a_second_incident_of_what_is_found_or_told_late_already_is_false():
+    true = truth(harm_ms=T0 + HOUR)
+    cases = [found("I-1", issued_ms=LATE), found("I-2", issued_ms=LATE + 1)]
+    assert match_late([true], cases, {}, END) == {"I-1": "B1"}
+    assert match_late([true], cases[1:], {"I-0": "B1"}, END) == {}
+
+
+def test_an_incident_told_too_late_is_neither_hit_nor_false_and_the_event_is_missed():
+    true = truth(harm_ms=T0 + HOUR)
+    messages = [true, incident(time_ms=LATE)]
+    result, whole = verdict(messages), run(messages)
+    assert (result.is_hit, result.truth, result.reason) == (False, "B1", Reason.TOLD_LATE)
+    assert (whole.found, whole.missed, whole.false, whole.late) == (0, 1, 0, 1)
+    assert whole.far_ratio is None
 
 
 def test_one_truth_takes_one_incident_the_earliest():
@@ -366,10 +409,12 @@ def test_run_scores_recomputed_from_the_messages(messages: list[Message]):
     assert len(set(result.matches.values())) == hits
     assert (result.true, result.found) == (len(hazards), hits)
     assert result.missed == len(hazards) - hits
-    assert result.false == len(issued) - hits
+    claims = len(issued) - result.late
+    assert 0 <= result.late <= result.missed
+    assert result.false == claims - hits
     assert result.pod == (hits / len(hazards) if hazards else None)
-    assert result.far_ratio == ((len(issued) - hits) / len(issued) if issued else None)
-    either = len(hazards) + len(issued) - hits
+    assert result.far_ratio == ((claims - hits) / claims if claims else None)
+    either = len(hazards) + claims - hits
     assert result.csi == (hits / either if either else None)
 
 

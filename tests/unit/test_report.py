@@ -319,6 +319,18 @@ def test_a_revised_evaluation_makes_another_final():
     ]
 
 
+def test_a_case_told_too_late_is_called_late_and_not_false() -> None:
+    stage = stage_of()
+    play(stage, *story()[:-1])
+    told = case_evaluation(T0 + 20 * HOUR, is_hit=False, reason="told_late")
+    [final] = play(stage, (T0 + 20 * HOUR, [told]))
+    assert "Late: B1 counts as missed" in final.markdown
+    assert "no true incident was near" not in final.markdown
+    [summary] = play(stage, (T0 + 24 * HOUR, [run_evaluation(found=0, missed=1, late=1)]))
+    assert "0 of 1 true incidents found, 1 missed, 0 false, 1 told too late" in summary.markdown
+    assert "late B1" in summary.markdown
+
+
 def test_the_summary_has_scores_cases_and_who_was_late():
     summary = play(stage_of(), *story())[-1]
     assert summary.subject == "run"

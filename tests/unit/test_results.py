@@ -240,7 +240,7 @@ def test_the_summary_has_what_the_command_line_promises(facts_after: Any, tmp_pa
         "gaps": 0,
         "unaccounted": 0,
     }
-    assert summary["incidents"] == {"true": 2, "found": 1, "missed": 1, "false": 0}
+    assert summary["incidents"] == {"true": 2, "found": 1, "missed": 1, "false": 0, "late": 0}
     assert summary["evaluation"]["pod"] == 0.5
     assert summary["evaluation"]["location_error_pipes"] == 1.5
     promised = {
@@ -269,7 +269,13 @@ def test_a_run_that_broke_off_is_not_scored(facts_after: Any, tmp_path: Path) ->
     summary = result.summary
     assert summary["complete"] is False
     assert summary["failure"] == "the broker is gone"
-    assert summary["incidents"] == {"true": 1, "found": None, "missed": None, "false": None}
+    assert summary["incidents"] == {
+        "true": 1,
+        "found": None,
+        "missed": None,
+        "false": None,
+        "late": None,
+    }
     assert set(summary["evaluation"].values()) == {None}
     assert result.report is None
     manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))

@@ -104,6 +104,10 @@ def told(message: Transition | Feedback) -> str | None:
             "true B1, found 4 min after it could be (matched) I-1",
         ),
         (replace(CASE, is_hit=False, reason="none"), "no true incident matches (none) I-1"),
+        (
+            replace(CASE, is_hit=False, reason="told_late"),
+            "true B1, told too late to count (told_late) I-1",
+        ),
         (RUN, "run over: 1 of 2 incidents found, 0 false"),
         (BULLETIN, "快报 · Flash (B-1)"),
     ],
