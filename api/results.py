@@ -32,6 +32,15 @@ COUNTS = ("true", "found", "missed", "false", "late")
 """How true incidents and claims are counted: `late` ones were told too late to count."""
 
 
+def counts_text(incidents: Mapping[str, int]) -> str:
+    """Return the counts of a scored run in one line for people."""
+    text = (
+        f"{incidents['found']} of {incidents['true']} incidents found, "
+        f"{incidents['false']} false, {incidents['missed']} missed"
+    )
+    return f"{text}, {incidents['late']} of them told too late" if incidents["late"] else text
+
+
 @dataclass(frozen=True)
 class RunResult:
     """The outcome of a run.

@@ -18,7 +18,7 @@ from api.commands.live import QuietView, TableView, view_for
 from api.commands.stopping import Stop, stop_on_signals
 from api.library import ScenarioFile, find_scenario
 from api.plan import RunPlan, plan_run
-from api.results import RunResult
+from api.results import RunResult, counts_text
 from api.rule_choice import RuleWatch, chosen_rules, watched_file
 from api.session import RunSession, refuse_used_folder
 from api.settings import Settings
@@ -151,10 +151,7 @@ def print_result(console: Console, result: RunResult) -> None:
     if incidents["found"] is None:
         head = f"stopped before the end and not scored; true incidents so far: {incidents['true']}"
     else:
-        head = (
-            f"{incidents['found']} of {incidents['true']} incidents found, "
-            f"{incidents['false']} false, {incidents['missed']} missed"
-        )
+        head = counts_text(incidents)
     shown = [
         f"{title} {scores[key]:.3g}{unit}".lstrip()
         for title, key, unit in _SCORES

@@ -16,7 +16,7 @@ from api.commands.live import view_for
 from api.commands.stopping import stop_on_signals
 from api.replaying.recording import Recording
 from api.replaying.session import ReplaySession
-from api.results import RunResult
+from api.results import RunResult, counts_text
 from api.rule_choice import chosen_rules
 from api.session import refuse_used_folder
 from api.settings import Settings
@@ -98,10 +98,7 @@ def _print(console: Console, result: RunResult) -> None:
     incidents, readings, loop = (summary[key] for key in ("incidents", "readings", "loop"))
     head = "stopped before the end and not scored"
     if incidents["found"] is not None:
-        head = (
-            f"{incidents['found']} of {incidents['true']} incidents found, "
-            f"{incidents['false']} false, {incidents['missed']} missed"
-        )
+        head = counts_text(incidents)
     scores = [
         f"{title} {summary['evaluation'][key]:.3g}{unit}"
         for title, key, unit in _SCORES

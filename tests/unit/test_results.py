@@ -11,6 +11,7 @@ from api.plan import RunPlan, plan_run
 from api.results import (
     PassedCounter,
     RunFacts,
+    counts_text,
     has_ended,
     recording_hash,
     result_of,
@@ -299,3 +300,15 @@ def test_a_world_alone_says_how_far_it_came(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("messages", "ended"), [((), False), ((OPENED,), False), ((RUN,), True)])
 def test_a_run_has_ended_when_it_is_scored(messages: Sequence[Transition], ended: bool) -> None:
     assert has_ended(log(*messages)) is ended
+
+
+@pytest.mark.parametrize(
+    ("late", "text"),
+    [
+        (0, "1 of 3 incidents found, 1 false, 2 missed"),
+        (1, "1 of 3 incidents found, 1 false, 2 missed, 1 of them told too late"),
+    ],
+)
+def test_counts_are_told_in_one_line(late: int, text: str) -> None:
+    counts = {"true": 3, "found": 1, "missed": 2, "false": 1, "late": late}
+    assert counts_text(counts) == text
