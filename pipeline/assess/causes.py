@@ -9,6 +9,7 @@ from pipeline.assess.evidence import Evidence
 from pipeline.assess.locate import LeakFit, fault_gain
 from pipeline.assess.policy import AssessPolicy
 from pipeline.assess.reasons import Reason
+from pipeline.assess.same_factor import of_one_factor
 from pipeline.messages import Cause, IncidentStatus
 
 
@@ -73,6 +74,9 @@ def decide(
     lone = _lone_fault(evidence, fit, alarms, policy) if clear == 1 else None
     if lone is not None:
         return lone
+    if _is_mixed_up(evidence, policy):
+        reason = Reason.DEVICES_SHOW_ONE_FACTOR
+        return _waited(alarms, _dismissed(Cause.DEVICE_FAULT, reason, 0.8))
     if clear == 0 or (share >= policy.explained_share and not is_leak):
         return _explained(evidence, alarms, share, policy)
     if fit is not None and is_leak:
@@ -155,6 +159,19 @@ def _lone_fault(
     if alone in alarms.devices:
         return _dismissed(Cause.DEVICE_FAULT, Reason.NEIGHBOURS_CONTRADICT_DEVICE, sure)
     return _waited(alarms, _dismissed(Cause.UNKNOWN, Reason.EXPLAINED_BY_MODEL, sure))
+
+
+def _is_mixed_up(evidence: Evidence, policy: AssessPolicy) -> bool:
+    """Return whether all that is clear is a batch of devices that show one wrong factor.
+
+    As many others or more must show nothing at all: a batch runs on a share of the devices.
+    """
+    clear = evidence.clear(policy)
+    low = clear & evidence.is_pressure & (evidence.residual < 0)
+    batch = of_one_factor(np.where(low, evidence.before, np.nan), evidence.after)
+    others = int((evidence.is_pressure & ~clear).sum())
+    left = int((clear & ~batch).sum())
+    return bool(batch.any()) and left < policy.clear_devices and others >= int(batch.sum())
 
 
 def _is_dry(evidence: Evidence) -> bool:

@@ -12,6 +12,7 @@ from pipeline.assess.point_policy import PointPolicy
 from pipeline.assess.point_steady import has_risen, is_steady
 from pipeline.assess.policy import MINUTE_MS
 from pipeline.assess.reasons import Reason
+from pipeline.assess.same_factor import of_one_factor
 from pipeline.assess.surroundings import Surroundings
 from pipeline.messages import Alarm, Cause, HealthKind, IncidentStatus
 from sensors.levels import Level
@@ -219,6 +220,7 @@ def is_alone(
             for number in {layout.number[alarm.device] for alarm in measured}
             if _is_noise(state, case, number, layout, surroundings, policy)
         }
+        odd |= _batch_of_one_factor(state, case, measured, layout, surroundings, policy)
     for alarm in measured:
         number = layout.number[alarm.device]
         if number in odd:
@@ -337,6 +339,34 @@ def _is_noise(
     if least <= 0.0 or len(steps) < _SINCE // 2:
         return False
     return bool(np.median(steps) > least)
+
+
+def _batch_of_one_factor(
+    state: AssessState,
+    case: Case,
+    measured: list[Alarm],
+    layout: Layout,
+    surroundings: Surroundings,
+    policy: PointPolicy,
+) -> set[int]:
+    """Return the devices of gas pressure that went up or down by one factor, others beside quiet.
+
+    Two are enough, for there are few of them; as many others must show nothing.
+    """
+    pressure = [layout.number[one.device] for one in measured if one.quantity == GAS_PRESSURE.name]
+    numbers = np.array(sorted(set(pressure)), np.int64)
+    if len(numbers) < _COLLEAGUES:
+        return set()
+    before = state.history.last_before(numbers, case.onset_ms - 1)
+    alike = of_one_factor(before, newest(state, numbers), fewest=_COLLEAGUES, tolerance=0.05)
+    batch = set(numbers[alike].tolist())
+    beside = {
+        other
+        for number in batch
+        for other in surroundings.beside(number, policy.limits.gas_pressure_join_m).tolist()
+        if not state.doubts[other] & _SPEECHLESS
+    }
+    return batch if len(beside.difference(numbers.tolist())) >= max(len(batch), 1) else set()
 
 
 def _torn(standing: list[Alarm], layout: Layout) -> set[int]:

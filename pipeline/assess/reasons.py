@@ -19,6 +19,7 @@ class Reason(StrEnum):
     EXPLAINED_BY_OPERATION = "explained_by_operation"
     EXPLAINED_BY_MODEL = "explained_by_model"
     NEIGHBOURS_CONTRADICT_DEVICE = "neighbours_contradict_device"
+    DEVICES_SHOW_ONE_FACTOR = "devices_show_one_factor"
     DEVICE_DOUBTFUL = "device_doubtful"
     ALARMS_WITHDRAWN = "alarms_withdrawn"
     EVIDENCE_TOO_WEAK = "evidence_too_weak"

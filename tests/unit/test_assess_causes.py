@@ -78,6 +78,30 @@ def test_weak_leak_fit_of_many_devices_is_not_called_a_burst() -> None:
     assert verdict.cause is Cause.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("shown", "quiet", "cause"),
+    [
+        ((0.030, 0.031, 0.029), 3, Cause.DEVICE_FAULT),  # a tenth of 0.3 each: units mixed up
+        ((0.030, 0.031, 0.029), 2, Cause.LOW_SUPPLY),  # hardly any device is undisturbed
+        ((0.030, 0.031), 3, Cause.LOW_SUPPLY),  # two are no batch
+        ((0.060, 0.031, 0.015), 3, Cause.LOW_SUPPLY),
+        ((0.200, 0.201, 0.199), 3, Cause.LOW_SUPPLY),  # as deep as when a pump stops
+        ((0.0, 0.0, 0.0), 3, Cause.LOW_SUPPLY),  # dry
+    ],
+    ids=str,
+)
+def test_devices_that_show_one_factor_at_once_are_a_batch_gone_wrong(
+    shown: tuple[float, ...], quiet: int, cause: Cause
+) -> None:
+    left = [value - 0.3 for value in shown] + [0.0] * quiet
+    told = picture(is_due=True, low_head=len(shown), devices=tuple(range(len(shown))))
+    verdict = decide(evidence(left), fit(0.0, 0.0), told, POLICY)
+    assert verdict is not None
+    assert verdict.cause is cause
+    early = decide(evidence(left), fit(0.0, 0.0), picture(low_head=len(shown)), POLICY)
+    assert early is None
+
+
 def test_change_the_model_knows_waits_until_due_without_operation() -> None:
     known = evidence([0.0, 0.0], [-0.1, -0.1])
     assert decide(known, None, picture(), POLICY) is None
