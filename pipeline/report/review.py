@@ -15,9 +15,10 @@ def verdict(case: Case) -> list[str]:
     result = case.evaluation
     if result is None:
         return [UNKNOWN]
-    if result.reason == TOLD_LATE:
-        return [f"Late: {result.truth} counts as missed; it had done harm long before it was told"]
     timely = f"Clocks met in time: {result.clocks_in_time} of {result.clocks_due} due"
+    if result.reason == TOLD_LATE:
+        late = f"Late: {result.truth} counts as missed; it had done harm long before it was told"
+        return [late, timely]
     if result.reason == NOT_CLAIMED:
         return ["No hazard was claimed: neither a hit nor false", timely]
     if not result.is_hit:
@@ -38,8 +39,9 @@ def verdict(case: Case) -> list[str]:
 def is_false(case: Case) -> bool:
     """Return whether a case claimed a hazard and nothing true matches it."""
     result = case.evaluation
-    is_neither = result is not None and result.reason in (NOT_CLAIMED, TOLD_LATE)
-    return result is not None and not result.is_hit and not is_neither
+    if result is None or result.reason in (NOT_CLAIMED, TOLD_LATE):
+        return False
+    return not result.is_hit
 
 
 def lessons(case: Case) -> list[str]:
