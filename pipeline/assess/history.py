@@ -10,46 +10,72 @@ from sensors.readings import Floats, Int64s, Quality, ReadingBatch
 
 DEPTH = 48
 """Samples kept a device: 4 h at 300 s, 48 min at 60 s."""
+DEPTH_OF_OPERATION = 256
+"""The same of a pump or a tank: 4 h at 60 s, for after an outage it must be known how the network
+was run before."""
 _UNFIT = int(Quality.RANGE | Quality.SPIKE | Quality.STUCK | Quality.SKEW)
 
 
 @dataclass(slots=True)
 class History:
-    """The newest `DEPTH` fit samples of each device.
+    """The newest `DEPTH` fit samples of each device, and more of those that tell of operation.
 
     Attributes:
         time_s: Sample time in whole seconds UTC, 0 for an empty cell, (devices, DEPTH).
         value: Value in the quantity's unit, (devices, DEPTH).
         head: Cell the device's next sample goes to.
+        row: Row of each device in `operation`, -1 for the others.
+        operation: Longer history of the pumps and tanks; None where there are none.
     """
 
     time_s: NDArray[np.uint32]
     value: NDArray[np.float32]
     head: NDArray[np.int64]
+    row: Int64s
+    operation: "History | None" = None
 
     @classmethod
-    def of(cls, devices: int) -> "History":
-        """Return an empty history of so many devices."""
+    def of(
+        cls, devices: int, operation: Sequence[int] | NDArray[np.integer] = (), depth: int = DEPTH
+    ) -> "History":
+        """Return an empty history of so many devices.
+
+        `operation` are the numbers of the pumps and tanks, ascending.
+        """
+        row = np.full(devices, -1, np.int64)
+        row[np.asarray(operation, np.int64)] = np.arange(len(operation))
         return cls(
-            np.zeros((devices, DEPTH), np.uint32),
-            np.zeros((devices, DEPTH), np.float32),
+            np.zeros((devices, depth), np.uint32),
+            np.zeros((devices, depth), np.float32),
             np.zeros(devices, np.int64),
+            row,
+            cls.of(len(operation), (), DEPTH_OF_OPERATION) if len(operation) else None,
         )
 
     def add(self, batch: ReadingBatch) -> None:
         """Keep the fit samples of `batch`, which is sorted by device."""
         fit = ((batch.quality & _UNFIT) == 0) & np.isfinite(batch.value)
-        device = batch.device[fit]
+        device, time_ms, value = batch.device[fit], batch.time_ms[fit], batch.value[fit]
+        self.append(device, time_ms, value)
+        if self.operation is not None:
+            own = self.row[device] >= 0
+            self.operation.append(self.row[device[own]], time_ms[own], value[own])
+
+    def append(
+        self, device: NDArray[np.integer], time_ms: Int64s, value: NDArray[np.floating]
+    ) -> None:
+        """Keep samples, which are sorted by device (rows)."""
         if not len(device):
             return
+        depth = self.time_s.shape[1]
         first = np.flatnonzero(np.concatenate(([True], device[1:] != device[:-1])))
         count = np.diff(np.append(first, len(device)))
         rank = np.arange(len(device)) - np.repeat(first, count)
-        newest = rank >= np.repeat(count, count) - DEPTH
-        cell = (self.head[device] + rank) % DEPTH
-        self.time_s[device[newest], cell[newest]] = batch.time_ms[fit][newest] // 1000
-        self.value[device[newest], cell[newest]] = batch.value[fit][newest]
-        self.head[device[first]] = (self.head[device[first]] + count) % DEPTH
+        newest = rank >= np.repeat(count, count) - depth
+        cell = (self.head[device] + rank) % depth
+        self.time_s[device[newest], cell[newest]] = time_ms[newest] // 1000
+        self.value[device[newest], cell[newest]] = value[newest]
+        self.head[device[first]] = (self.head[device[first]] + count) % depth
 
     def newest_ms(self) -> Int64s:
         """Return the time of each device's newest sample, 0 where there is none."""
@@ -89,10 +115,11 @@ class History:
         When within a span it changed nobody knows, so what was measured in it cannot be held
         against a model of either state.
         """
-        time_s = self.time_s[devices].astype(np.int64)
+        kept, rows = self._longest(devices)
+        time_s = kept.time_s[rows].astype(np.int64)
         order = np.argsort(time_s, axis=1, kind="stable")
         time_ms = np.take_along_axis(time_s, order, axis=1) * 1000
-        is_on = np.take_along_axis(self.value[devices], order, axis=1) > 0.5
+        is_on = np.take_along_axis(kept.value[rows], order, axis=1) > 0.5
         changed = (time_ms[:, :-1] > 0) & (is_on[:, :-1] != is_on[:, 1:])
         starts, ends = time_ms[:, :-1][changed].tolist(), time_ms[:, 1:][changed].tolist()
         return sorted(zip(starts, ends, strict=True))
@@ -122,14 +149,22 @@ class History:
         The samples are those of `next_after` or `last_before`; one on the wrong side counts as
         further away than any on the right one.
         """
-        value = (self.next_after if is_after else self.last_before)(devices, at_ms)
-        time_ms = self.time_s[devices].astype(np.int64) * 1000
+        kept, rows = self._longest(devices)
+        value = (kept.next_after if is_after else kept.last_before)(rows, at_ms)
+        time_ms = kept.time_s[rows].astype(np.int64) * 1000
         sign = 1 if is_after else -1
         ahead = np.where(time_ms > 0, sign * (time_ms - at_ms), np.iinfo(np.int64).max)
         right = np.where(ahead >= 0, ahead, np.iinfo(np.int64).max).min(axis=1)
         wrong = np.where(ahead < 0, -ahead, np.iinfo(np.int64).max).min(axis=1)
         has_right = right < np.iinfo(np.int64).max
         return np.where(has_right, right, np.minimum(wrong, 2**61) + 2**61), value
+
+    def _longest(self, devices: NDArray[np.integer]) -> tuple["History", NDArray[np.integer]]:
+        """Return the longest history there is of all of `devices`, and their rows in it."""
+        rows = self.row[devices]
+        if self.operation is None or (rows < 0).any():
+            return self, devices
+        return self.operation, rows
 
     def _at(self, devices: NDArray[np.integer], time_s: Int64s, cell: NDArray[np.intp]) -> Floats:
         rows = np.arange(len(devices))
@@ -145,13 +180,13 @@ def _newest_first(time_s: Int64s, head: Int64s, count: int) -> NDArray[np.intp]:
     rows with a late one are sorted.
     """
     rows = np.arange(len(time_s))
-    cell = np.zeros((len(rows), min(count, DEPTH)), np.intp)
+    cell = np.zeros((len(rows), min(count, time_s.shape[1])), np.intp)
     is_sorted = np.ones(len(rows), np.bool_)
     newer = np.full(len(rows), np.iinfo(np.int64).max)
     found = np.zeros(len(rows), np.int64)
     empty = np.zeros(len(rows), np.intp)
-    for back in range(1, DEPTH + 1):
-        place = (head - back) % DEPTH
+    for back in range(1, time_s.shape[1] + 1):
+        place = (head - back) % time_s.shape[1]
         time = time_s[rows, place]
         there = time > 0
         is_sorted &= ~there | (time < newer)

@@ -17,6 +17,8 @@ LAG_MS = 65 * MINUTE_MS
 """A block is closed so long after its end: flow meters send once an hour."""
 ASK_MS = 5 * MINUTE_MS
 """The model is asked so often, and at once when pumps switch."""
+FRESH_MS = 30 * MINUTE_MS
+"""How a network is run is known while half its pumps and tanks were heard so lately: proposed."""
 BLOCKS = 96
 """Blocks kept: two days."""
 LEAST_USUAL = 4
@@ -46,7 +48,16 @@ class Ledger:
     blocks: list[Floats] = field(default_factory=list)
 
     def note(self, history: History, layout: Layout, model: NetworkModel, now_ms: int) -> None:
-        """Ask the model when it is time, and close the block whose samples must all be there."""
+        """Ask the model when it is time, and close the block whose samples must all be there.
+
+        While most pumps and tanks are silent nobody knows how the network is run: the model is
+        not asked, and what was measured meanwhile is in no block.
+        """
+        operation = np.concatenate([layout.pumps, layout.tanks])
+        if len(operation):
+            heard = history.newest_ms()[operation] >= now_ms - FRESH_MS
+            if heard.mean() < 0.5:
+                return
         conditions = conditions_at(history, layout, now_ms, is_after=True)
         pattern = ",".join(sorted(name for name, is_on in conditions.pump_on.items() if is_on))
         if pattern == self.pattern and now_ms < self.asked_ms[-1] + ASK_MS:
@@ -71,8 +82,10 @@ class Ledger:
         row = np.arange(len(time_ms))[:, None]
         one = answers[np.clip(after - 1, 0, len(answers) - 1), row].astype(np.float64)
         two = answers[np.clip(after, 0, len(answers) - 1), row].astype(np.float64)
+        is_asked = asked_ms[np.clip(after, 0, len(answers) - 1)] <= time_ms + 2 * ASK_MS
+        is_asked &= asked_ms[np.clip(after - 1, 0, len(answers) - 1)] >= time_ms - 2 * ASK_MS
         residual = value - np.clip(value, np.minimum(one, two), np.maximum(one, two))
-        known = np.isfinite(residual) & (time_ms > 0)
+        known = np.isfinite(residual) & (time_ms > 0) & is_asked
         count = known.sum(axis=1)
         mean = np.where(known, residual, 0.0).sum(axis=1) / np.maximum(count, 1)
         block: Floats = np.where(count >= 2, mean, np.nan).astype(np.float32)
@@ -106,6 +119,8 @@ class Ledger:
         earlier = sum(end_ms <= onset_ms - policy.slow_margin_ms for end_ms in self.ended_ms)
         earlier = max(earlier, len(self.blocks) // 2)
         if earlier < LEAST_USUAL or len(self.blocks) < earlier + 2:
+            return None
+        if self.ended_ms[-1] < now_ms - LAG_MS - 3 * BLOCK_MS:
             return None
         before, newest = np.stack(self.blocks[:earlier]), np.stack(self.blocks[-2:])
         is_known = (np.isfinite(before).sum(axis=0) >= LEAST_USUAL) & np.isfinite(newest).all(0)

@@ -42,7 +42,7 @@ from sensors.field import Feedback, FeedbackKind
 from sensors.levels import Level, worst
 from sensors.registry import Registry
 
-_NAME, _VERSION = "assess", 4
+_NAME, _VERSION = "assess", 5
 _MAINS = "water"
 """Domain that is assessed by the network model; every other is one of points."""
 
@@ -96,7 +96,8 @@ class AssessStage:
             points or default_point_policy(),
         )
         devices = len(registry)
-        self._state = AssessState(History.of(devices), np.zeros(devices, np.int64))
+        operation = np.union1d(self._layout.pumps, self._layout.tanks)
+        self._state = AssessState(History.of(devices, operation), np.zeros(devices, np.int64))
         self._warnings = WarningDesk(approval or {}, response or {}, self._policy.update_ms)
 
     @property

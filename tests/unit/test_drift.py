@@ -6,7 +6,7 @@ import pytest
 from pipeline.assess.cases import AssessState
 from pipeline.assess.history import History
 from pipeline.assess.layout import Layout
-from pipeline.assess.ledger import BLOCK_MS, LAG_MS
+from pipeline.assess.ledger import BLOCK_MS, FRESH_MS, LAG_MS, Ledger
 from pipeline.assess.policy import AssessPolicy
 from pipeline.assess.reasons import Reason
 from pipeline.assess.stage import AssessStage
@@ -14,7 +14,7 @@ from pipeline.messages import AlarmState, Cause, Incident, IncidentStatus
 from pipeline.warn.functions.drifts import Drift
 from sensors.readings import Floats
 from tests.unit import assess_town
-from tests.unit.assess_town import FLOW_NUMBER, MINUTE_MS, START_MS, at
+from tests.unit.assess_town import FLOW_NUMBER, MINUTE_MS, PUMP_NUMBER, START_MS, LinearModel, at
 
 STEP_MS = 300_000
 FIGURES = {
@@ -123,3 +123,22 @@ def test_ledger_says_nothing_before_it_knows_the_usual() -> None:
     none = np.zeros(len(layout.ids), np.bool_)
     assert state.ledger.ended_ms
     assert state.ledger.evidence(state.history, layout, now_ms, now_ms, none, policy) is None
+
+
+def test_nothing_is_booked_while_nobody_tells_how_the_network_is_run() -> None:
+    layout = Layout.of(assess_town.registry(), assess_town.street(), AssessPolicy())
+    history, ledger, model = History.of(len(layout.ids), layout.pumps), Ledger(), LinearModel()
+    silent = range(300, 480)
+    for minute in range(0, 900, 5):
+        values = assess_town.normal(pump=minute not in silent)  # it stands, and nobody says so
+        if minute in silent:
+            values[PUMP_NUMBER] = np.nan
+        history.add(assess_town.samples(values, minute).batch)
+        ledger.note(history, layout, model, at(minute))
+    ended_min = (np.array(ledger.ended_ms) - START_MS) / MINUTE_MS
+    blocks = np.stack(ledger.blocks)
+    within = (ended_min > 330 + FRESH_MS / MINUTE_MS) & (ended_min <= 480)
+    assert within.any()
+    assert np.isnan(blocks[within]).all()
+    assert np.nanmax(np.abs(blocks[ended_min <= 300])) < 1e-6
+    assert np.nanmax(np.abs(blocks[ended_min > 510])) < 1e-6
