@@ -47,6 +47,8 @@ class AssessPolicy:
         relocate_ms: Shortest time between two searches for one incident's place.
         relocate_until_ms: How long after opening the place is searched again.
         relocate_ratio: A new first candidate replaces the old one when it is so much likelier.
+        relocate_heard: A burst whose alarms get worse is placed anew, though a team is there, when
+            so many times more devices tell of it than when it was placed.
         update_ms: Shortest time between two versions that only list more alarms.
         reopen_ms: An alarm that gets worse so long after it was raised opens nothing again: its
             value before the fall is of another hour of the day by then.
@@ -112,6 +114,7 @@ class AssessPolicy:
     relocate_ms: int = 5 * MINUTE_MS
     relocate_until_ms: int = 60 * MINUTE_MS
     relocate_ratio: float = 2.0
+    relocate_heard: float = 1.25
     update_ms: int = 5 * MINUTE_MS
     reopen_ms: int = 120 * MINUTE_MS
     quiet_ms: int = 30 * MINUTE_MS
@@ -177,6 +180,7 @@ BASIS: Mapping[str, str] = MappingProxyType(
         "relocate_ms": "proposed: one normal sampling interval",
         "relocate_until_ms": "proposed: the on-scene limit of yellow",
         "relocate_ratio": "proposed: a crew is not sent on for a coin's toss",
+        "relocate_heard": "proposed: one gateway silences more devices than that",
         "update_ms": "proposed: one normal sampling interval",
         "reopen_ms": "proposed: demand of an hour differs from that two hours before as much as a "
         "fall of the blue limit (a city of 193,954 devices in its morning rise)",

@@ -294,6 +294,7 @@ class AssessStage:
             return self._dismiss(case, verdict, now_ms)
         _decide(case, verdict, now_ms)
         case.location = self._investigator.place(case, finding)
+        case.placed_devices = len(finding.evidence.device)
         case.area, case.level = self._investigator.area_of(case), Level.BLUE
         self._weigh(case, finding)
         return self._publish(case, verdict.reason, now_ms)
@@ -315,6 +316,8 @@ class AssessStage:
         if is_worse or is_search_due:
             before = case.level
             finding = self._look_again(case, now_ms, search=is_search_due)
+            if not is_search_due and self._hears_more(case, finding):
+                finding = self._look_again(case, now_ms, search=True)
             has_moved = self._move(case, finding)
             self._weigh(case, finding)
             if has_moved or case.level is not before:
@@ -323,6 +326,16 @@ class AssessStage:
         if case.is_stale and now_ms >= case.emitted_ms + self._policy.update_ms:
             return [case.version_at(now_ms, Reason.ALARMS_JOINED, self._layout)]
         return []
+
+    def _hears_more(self, case: Case, finding: Finding) -> bool:
+        """Return whether far more devices tell of a burst than when its place was worked out.
+
+        After an outage those near it may speak for the first time, and a team that was sent
+        before may be looking for it at the wrong end.
+        """
+        if case.domain != _MAINS or case.cause is not Cause.BURST or case.is_slow:
+            return False
+        return len(finding.evidence.device) >= self._policy.relocate_heard * case.placed_devices
 
     def _is_searching(self, case: Case, at_ms: int) -> bool:
         """Return whether the place of a confirmed case is still searched for at `at_ms`."""
@@ -353,6 +366,7 @@ class AssessStage:
             return False
         case.cause, case.confidence = verdict.cause, verdict.confidence
         case.location = self._investigator.place(case, finding)
+        case.placed_devices = len(finding.evidence.device)
         case.area = self._investigator.area_of(case)
         return True
 

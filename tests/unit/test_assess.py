@@ -394,6 +394,30 @@ def misled(silent: list[int]) -> Callable[[int], NDArray[np.float64]]:
     return values_at
 
 
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_devices_that_come_back_move_it_though_a_team_is_there(comes_back: bool) -> None:
+    script = burst_script()
+    script[ONSET + 7] = [
+        Feedback("F1", "O1", f"I-A-{at(ONSET)}", "T1", FeedbackKind.ARRIVED, at(ONSET + 7))
+    ]
+    worse = alarm(1, ONSET + 30, AlarmState.RAISED, Level.ORANGE)
+    script[ONSET + 30] = [worse]
+    silent = np.array([3, 4])
+
+    def values_at(minute: int) -> NDArray[np.float64]:
+        values = misled([3, 4])(minute)
+        if not comes_back and minute >= ONSET:
+            values[silent] = np.nan
+        return values
+
+    versions = incidents(play(script, values_at, ONSET + 40))
+    placed = [one.location.candidates[0] for one in versions if one.status == "confirmed"]
+    assert placed[0] != "P7"
+    assert (placed[-1] == "P7") is comes_back
+    moved = [one.time_ms for one in versions if one.reason == Reason.RELOCATED]
+    assert moved == ([at(ONSET + 30)] if comes_back else [])
+
+
 def test_new_evidence_moves_the_incident() -> None:
     versions = incidents(play(burst_script(), misled([3, 4])))
     moved = [one for one in versions if one.reason == Reason.RELOCATED]
