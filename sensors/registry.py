@@ -89,6 +89,8 @@ class Device:
         alarm_low: Its own low limit for immediate alarm reports; NaN for none.
         alarm_high: Its own high limit; NaN for none.
         max_step: Largest physical change between two samples; a larger jump is a spike.
+        profile: What limits make of its site, such as `public` or `over100m` of a high-rise;
+            empty where they make nothing of it.
     """
 
     id: str
@@ -110,6 +112,7 @@ class Device:
     alarm_low: float
     alarm_high: float
     max_step: float
+    profile: str = ""
 
 
 _TYPES = {str: pa.string(), float: pa.float64(), int: pa.int32()}
@@ -184,7 +187,10 @@ class Registry:
         """Read a device table; RegistryError when the file is missing or not one."""
         if not file.is_file():
             raise RegistryError(f"{file}: no device table; `tocsin city import` writes one")
-        return cls(pq.read_table(file).cast(SCHEMA))
+        table = pq.read_table(file)
+        if "profile" not in table.column_names:  # tables written before there was one
+            table = table.append_column("profile", pa.array([""] * len(table), pa.string()))
+        return cls(table.cast(SCHEMA))
 
 
 def partition_of(area: str, partitions: int) -> int:

@@ -137,6 +137,7 @@ def _mapped(name: str, spec: DeviceSpec, kind: DeviceKind, where: str, taken: se
         alarm_low=kind.alarm_low,
         alarm_high=kind.alarm_high,
         max_step=kind.max_step if spec.max_step is None else spec.max_step,
+        profile=spec.profile or "",
     )
     return Mapped(name, device, scale, spec.offset, spec.is_increment, spec.interval)
 

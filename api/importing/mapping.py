@@ -56,6 +56,7 @@ class DeviceSpec(_Part):
     is_increment: bool = Field(False, description="each value is what fell since the last one")
     area: str | None = Field(None, description="area; `{}` stands for the device's name")
     element: str | None = Field(None, description="network element; the device's name if left out")
+    profile: str | None = Field(None, description="what limits make of its site, such as public")
     x_m: float | None = Field(None, description="easting, m")
     y_m: float | None = Field(None, description="northing, m")
     lon: float | None = Field(None, ge=-180, le=180, description="degrees, instead of x_m")

@@ -38,6 +38,7 @@ class DeviceTable(_Part):
     area: str = "A"
     areas: Annotated[int, Field(ge=1)] = 1
     element: str = ""
+    profile: str = ""
     x_m: float = 0.0
     y_m: float = 0.0
     spacing_m: float = 0.0

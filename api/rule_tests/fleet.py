@@ -223,6 +223,7 @@ def _devices(entry: DeviceTable, interval_ms: int) -> list[Device]:
         upload_s=0,
         alarm_low=math.nan,
         alarm_high=math.nan,
+        profile=entry.profile,
         **{**figures, **entry.sheet},
     )
     if entry.count == 1:

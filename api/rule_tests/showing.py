@@ -46,6 +46,7 @@ def page(rule: Rule, rules: RuleSet) -> Iterator[str]:
         "domains": rule.select.domains,
         "areas": rule.select.areas,
         "elements": rule.select.elements,
+        "profiles": rule.select.profiles,
         "devices": rule.select.devices,
         "but": rule.select.but,
     }

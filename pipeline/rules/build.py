@@ -201,6 +201,7 @@ def _select(table: RuleTable) -> Select:
         domains=tuple(chosen.domains),
         areas=tuple(chosen.areas),
         elements=tuple(chosen.elements),
+        profiles=tuple(chosen.profiles),
         devices=tuple(chosen.devices),
         but=tuple(chosen.but),
     )

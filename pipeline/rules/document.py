@@ -81,6 +81,7 @@ class SelectTable(Table):
     domains: list[Name] = []
     areas: list[Name] = []
     elements: list[Name] = []
+    profiles: list[Name] = []
     devices: list[Name] = []
     but: list[Name] = []
 

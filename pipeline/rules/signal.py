@@ -70,6 +70,7 @@ class Select:
         domains: Domains of the devices.
         areas: Areas.
         elements: Network elements.
+        profiles: Site profiles of the devices (`sensors.registry.Device.profile`).
         devices: Device ids.
         but: Device ids left out.
     """
@@ -79,6 +80,7 @@ class Select:
     domains: tuple[str, ...] = ()
     areas: tuple[str, ...] = ()
     elements: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     but: tuple[str, ...] = ()
 

@@ -40,6 +40,7 @@ class Selector:
             ("domain", select.domains),
             ("area", select.areas),
             ("element", select.elements),
+            ("profile", select.profiles),
             ("id", select.devices),
         ):
             if patterns:

@@ -17,7 +17,7 @@ from simulator.city.candidates import PLACES, Candidates, Elements
 from simulator.city.drawing import Floats
 from simulator.city.fleet_profile import FleetProfile, KindShare, load_profile
 from simulator.city.placement import FLOW_NOISE, LATE_EVERY
-from simulator.city.profiles_limits import limited
+from simulator.city.profiles_limits import limited, site_profiles
 from simulator.city.water_sites import water_candidates
 
 Numbers = NDArray[np.int64]
@@ -66,7 +66,7 @@ def place_fleet(city: City, profile: str = "default", seed: int = 1) -> Registry
         for kind, count in counts.items()
         if count
     ]
-    return Registry(_table(groups, chosen))
+    return Registry(_table(groups, chosen, site_profiles(city)))
 
 
 def device_counts(profile: FleetProfile, elements: Mapping[str, int]) -> dict[str, int]:
@@ -167,8 +167,10 @@ def _chosen(sites: Candidates, count: int) -> Candidates:
     return sites.take(rows)
 
 
-def _table(groups: list[_Group], profile: FleetProfile) -> pa.Table:
-    """Return the device table of `sensors.registry.SCHEMA`."""
+def _table(
+    groups: list[_Group], profile: FleetProfile, site_profile: Mapping[str, str]
+) -> pa.Table:
+    """Return the device table of `sensors.registry.SCHEMA`; `site_profile` is of high-rises."""
     if not groups:
         return SCHEMA.empty_table()
     joined = {
@@ -184,6 +186,10 @@ def _table(groups: list[_Group], profile: FleetProfile) -> pa.Table:
         **{name: joined[name] for name in ("area", "element", "x_m", "y_m")},
         "id": _ids(groups, number, joined["area"]),
         "domain": domains,
+        "profile": [
+            site_profile.get(element, "") if domain == "fire" else ""
+            for element, domain in zip(joined["element"].tolist(), domains.tolist(), strict=True)
+        ],
         "gateway": _gateways(joined["area"], domains, profile.gateway_devices),
         **_figures(groups, number, joined, profile),
     }

@@ -1,5 +1,6 @@
-"""Alarm limits that depend on where a device stands: gas set-points, depths of manholes."""
+"""What of a device depends on where it stands: gas set-points, depths of manholes, buildings."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from simulator.physics.flood.inp import read_sections
 from simulator.physics.gas.model import parse
 
 _GAS, _DRAIN = "gas_pressure", "drain_level"
+_TALL, _TALL_M = "over100m", 100.0
 
 
 def limited(city: City, kind: str, sites: Candidates) -> Candidates:
@@ -37,6 +39,18 @@ def limited(city: City, kind: str, sites: Candidates) -> Candidates:
         limit_m = np.minimum(FLOOD_KINDS[kind].alarm_low, np.round(LIMIT_MARGIN * depth_m, 2))
         return replace(sites, alarm_low=limit_m)
     return sites
+
+
+def site_profiles(city: City) -> dict[str, str]:
+    """Return the site profile of each high-rise that has one: `over100m` above 100 m.
+
+    GB 50974-2014 asks for more pressure in such buildings (W8 of the national rules); what a
+    building is used for is not known of generated ones.
+    """
+    if "fire" not in city.networks:
+        return {}
+    buildings = json.loads(city.networks["fire"])["buildings"]
+    return {one["id"]: _TALL for one in buildings if one["height_m"] > _TALL_M}
 
 
 def _set_points_kpa(text: str) -> dict[str, float]:

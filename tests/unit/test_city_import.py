@@ -4,6 +4,7 @@ from pathlib import Path
 
 import networkx as nx
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from sensors.city import City
@@ -99,6 +100,15 @@ def test_a_city_survives_its_folder(tmp_path: Path) -> None:
     assert loaded.networks == city.networks
     assert all(loaded.tables[name].equals(table) for name, table in city.tables.items())
     assert Registry.load(tmp_path / "devices.parquet").digest == registry.digest
+
+
+def test_a_device_table_written_before_there_were_site_profiles_is_read(tmp_path: Path) -> None:
+    _, registry = small()
+    file = tmp_path / "devices.parquet"
+    pq.write_table(registry.table.drop_columns(["profile"]), file)
+    loaded = Registry.load(file)
+    assert loaded.digest == registry.digest
+    assert set(loaded.texts("profile")) == {""}
 
 
 def test_a_file_that_is_no_network_is_refused() -> None:

@@ -93,6 +93,19 @@ def test_every_spelling_of_a_moment_is_the_same_event_time(
     assert readings(done) == [("A", 1_751_349_600_000, 0.3)]
 
 
+def test_the_site_profile_of_a_device_is_kept(tmp_path: Path) -> None:
+    devices = [{"match": "H*", "kind": "hydrant_pressure", "profile": "public"}]
+    mapping = {**LONG, "devices": [*devices, {"kind": "network_pressure"}]}
+    text = "t,d,v\n" + "".join(
+        f"2025-03-01T0{hour}:00:00Z,{name},0.3\n" for hour in range(4) for name in ("H1", "P1")
+    )
+    registry = imported(tmp_path, mapping, text).registry
+    assert dict(zip(registry.ids, registry.texts("profile"), strict=True)) == {
+        "H1": "public",
+        "P1": "",
+    }
+
+
 def test_an_hour_that_summer_time_repeats_is_taken_as_the_first(tmp_path: Path) -> None:
     time = {"column": "t", "zone": "Europe/Berlin"}
     text = "t,d,v\n2025-10-26 02:30:00,A,0.3\n2025-10-26 03:30:00,A,0.3\n"

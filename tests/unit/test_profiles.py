@@ -1,5 +1,6 @@
 """Load profiles: exactly the asked devices on any city, stable places, gateways, messages."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -177,6 +178,22 @@ def test_low_limits_follow_the_set_point_and_the_depth_of_the_manhole() -> None:
     drains = [row for row in rows.values() if row["kind"] == "drain_level"]
     assert all(row["alarm_low"] < depth_m[row["element"]] for row in drains)
     assert all(row["alarm_low"] <= 1.0 for row in drains)
+
+
+def test_a_building_above_a_hundred_metres_has_a_site_profile() -> None:
+    network = json.loads(CITY.networks["fire"])
+    tall = [
+        {**one, "height_m": 100.1 if n == 1 else 100.0}
+        for n, one in enumerate(network["buildings"])
+    ]
+    text = json.dumps({**network, "buildings": tall})
+    registry = place_fleet(replace(CITY, networks={**CITY.networks, "fire": text}))
+    profiled = {
+        (row["element"], row["domain"], row["profile"])
+        for row in registry.table.to_pylist()
+        if row["profile"]
+    }
+    assert profiled == {(tall[1]["id"], "fire", "over100m")}
 
 
 def test_a_shallow_manhole_gets_a_limit_it_can_keep() -> None:

@@ -70,6 +70,22 @@ def test_a_rule_watches_what_its_globs_match(select: Select, devices: list[int])
     assert watched == ([devices] if devices else [])
 
 
+def test_a_rule_watches_the_sites_of_its_profiles() -> None:
+    sites = ["public", "", "over100m", "public"]
+    registry = Registry.of(
+        replace(pressure_device(number), profile=site) for number, site in enumerate(sites)
+    )
+    rules = rules_of(
+        high(id="water.a", select=Select(profiles=("public",))),
+        high(id="water.b", select=Select(profiles=("over*", "none"))),
+    )
+    watched = {
+        one.columns.rule.id: one.columns.devices.tolist()
+        for one in RuleEngine(registry, rules).running
+    }
+    assert watched == {"water.a": [0, 3], "water.b": [2]}
+
+
 def test_devices_of_several_quantities_need_one_named() -> None:
     registry = Registry.of([pressure_device(0), pressure_device(1, quantity="flow")])
     with pytest.raises(RuleError, match="measure flow, pressure; give one quantity"):
