@@ -168,7 +168,12 @@ def _is_mixed_up(evidence: Evidence, policy: AssessPolicy) -> bool:
     """
     clear = evidence.clear(policy)
     low = clear & evidence.is_pressure & (evidence.residual < 0)
-    batch = of_one_factor(np.where(low, evidence.before, np.nan), evidence.after)
+    batch = of_one_factor(
+        np.where(low, evidence.before, np.nan),
+        evidence.after,
+        least=policy.factor_least,
+        tolerance=policy.factor_tolerance,
+    )
     others = int((evidence.is_pressure & ~clear).sum())
     left = int((clear & ~batch).sum())
     return bool(batch.any()) and left < policy.clear_devices and others >= int(batch.sum())

@@ -358,7 +358,9 @@ def _batch_of_one_factor(
     if len(numbers) < _COLLEAGUES:
         return set()
     before = state.history.last_before(numbers, case.onset_ms - 1)
-    alike = of_one_factor(before, newest(state, numbers), fewest=_COLLEAGUES, tolerance=0.05)
+    least, tolerance = policy.limits.factor_least_ratio, policy.limits.factor_tolerance_ratio
+    after = newest(state, numbers)
+    alike = of_one_factor(before, after, least=least, tolerance=tolerance, fewest=_COLLEAGUES)
     batch = set(numbers[alike].tolist())
     beside = {
         other

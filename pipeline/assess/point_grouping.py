@@ -23,10 +23,6 @@ from sensors.quantities import (
     RAINFALL,
 )
 
-_NEARER = 0.9
-"""Share of the way to a foul space within which another space stands nearer to a leak than it;
-a well at the same corner stands beside it."""
-
 
 class Family(StrEnum):
     """What an incident's alarms are about; families do not mix in one incident."""
@@ -193,7 +189,7 @@ def _share_a_pipe(
     spaces = surroundings.methane
     away = np.hypot(*(layout.place_m[spaces] - feet[nearest]).T)
     own = [*case.devices, second]
-    between = spaces[(away < _NEARER * reach[nearest]) & ~np.isin(spaces, own)]
+    between = spaces[(away < limits.gas_nearer_ratio * reach[nearest]) & ~np.isin(spaces, own)]
     between = between[(state.doubts[between] & UNUSABLE) == 0]
     time_ms, value = state.history.recent(between, 1, case.onset_ms)
     is_clean = value[:, 0] * surroundings.to_vol[between] <= limits.gas_clean_vol

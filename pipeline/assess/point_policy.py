@@ -32,6 +32,7 @@ class PointLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gas_clean_vol: float
     gas_elevated_vol: float
     gas_elevated_ratio: float
+    gas_nearer_ratio: float
     spot_join_m: float
     pump_reach_m: float
     pump_silence_min: float
@@ -50,6 +51,9 @@ class PointLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     restless_ratio: float
     steady_wait_min: float
     steady_rise_vol: float
+    steady_step_ratio: float
+    factor_least_ratio: float
+    factor_tolerance_ratio: float
     elevated_since_min: float
     notice_join_min: float
     people_m: float

@@ -12,8 +12,6 @@ _FEWEST = 4
 """Samples that can show a rise: two against two."""
 _MOST = 12
 """Samples looked back on: all that a device at its alarm interval takes within the wait."""
-_STEP_RATIO = 1.5
-"""How much of its usual step from sample to sample a rise must reach, so that noise shows none."""
 
 
 def is_steady(
@@ -37,7 +35,9 @@ def is_steady(
         if len(share) < _FEWEST:  # a device below its limits reports seldom again
             known += len(share) > 1 and bool(share[-1] < share[0])
             continue
-        if _rise_vol(share) >= max(limits.steady_rise_vol, _STEP_RATIO * _step_vol(share)):
+        if _rise_vol(share) >= max(
+            limits.steady_rise_vol, limits.steady_step_ratio * _step_vol(share)
+        ):
             return False
         known += 1
     if now_ms < case.onset_ms + round(limits.steady_wait_min * MINUTE_MS):

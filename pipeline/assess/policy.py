@@ -68,6 +68,8 @@ class AssessPolicy:
             pumps that could start would have done so long before.
         least_confidence: A burst less sure than this is not sent out: more samples may tell, and
             if none do it is dismissed.
+        factor_least: Smallest factor by which a batch of devices gone wrong changes at once.
+        factor_tolerance: Largest distance of each of them from the median factor, as a share.
         second_confidence: A second burst in the wake of an open one near by must be this sure;
             else it is held to be part of the first.
         works_distance_m: So far from a burst the work on it moves pressures.
@@ -129,6 +131,8 @@ class AssessPolicy:
     leak_gain: float = 10.0
     empty_tank_m: float = 1.0
     least_confidence: float = 0.1
+    factor_least: float = 2.0
+    factor_tolerance: float = 0.1
     second_confidence: float = 0.9
     works_distance_m: float = 3000.0
     fault_margin: float = 3.0
@@ -196,6 +200,9 @@ BASIS: Mapping[str, str] = MappingProxyType(
         "leak_gain": "proposed: odds of about 20,000 to 1",
         "empty_tank_m": "proposed",
         "least_confidence": "proposed",
+        "factor_least": "proposed: a milder fall is alike everywhere when a pump stops",
+        "factor_tolerance": "proposed: the noise of what is left, a tenth of a pressure, is a few "
+        "percent of it",
         "second_confidence": "proposed: two bursts at once are rare, their wakes are not",
         "works_distance_m": "proposed: one pressure zone",
         "fault_margin": "proposed: odds of about 20 to 1",

@@ -5,12 +5,9 @@ from numpy.typing import NDArray
 
 from sensors.readings import Floats
 
-_LEAST = 2.0
-"""Smallest factor looked at, up or down: a milder fall is alike everywhere when a pump stops."""
-
 
 def of_one_factor(
-    before: Floats, after: Floats, *, fewest: int = 3, tolerance: float = 0.1
+    before: Floats, after: Floats, *, least: float, tolerance: float, fewest: int = 3
 ) -> NDArray[np.bool_]:
     """Return which devices fell or rose by one and the same factor.
 
@@ -21,14 +18,14 @@ def of_one_factor(
     Args:
         before: What each showed, in the quantity's unit, (devices,); NaN for unknown.
         after: What each shows now.
+        least: Smallest factor looked at, up or down.
+        tolerance: Largest distance from the median factor, as a share of it.
         fewest: Devices that make a batch.
-        tolerance: Largest distance from the median factor, as a share of it: the noise of what is
-            left, a tenth of a pressure, is a few percent of it.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.where(before > 0.0, after / before, np.nan)
     deep = np.isfinite(factor) & (factor > 0.0)
-    deep &= (factor <= 1.0 / _LEAST) | (factor >= _LEAST)
+    deep &= (factor <= 1.0 / least) | (factor >= least)
     if int(deep.sum()) < fewest:
         return np.zeros(len(before), np.bool_)
     middle = float(np.median(factor[deep]))
