@@ -56,11 +56,16 @@ def needs_search(evidence: Evidence, policy: AssessPolicy) -> bool:
 
 
 def decide(
-    evidence: Evidence, fit: LeakFit | None, alarms: AlarmPicture, policy: AssessPolicy
+    evidence: Evidence,
+    fit: LeakFit | None,
+    alarms: AlarmPicture,
+    policy: AssessPolicy,
+    operation: float = 0.0,
 ) -> Verdict | None:
     """Return what an incident is held to be, or None while waiting can still help.
 
-    `fit` is None when no search was made or there is no network model.
+    `fit` is None when no search was made or there is no network model; `operation` is what the
+    network being run in another way than last heard gains (`rivals.operation_gain`).
     """
     if alarms.is_over:
         return withdrawn()
@@ -80,6 +85,8 @@ def decide(
     if clear == 0 or (share >= policy.explained_share and not is_leak):
         return _explained(evidence, alarms, share, policy)
     if fit is not None and is_leak:
+        if operation > 0.0 and operation >= fit.gain - policy.fault_margin:
+            return _waited(alarms, _dismissed(Cause.UNKNOWN, Reason.OPERATION_MAY_EXPLAIN, 0.5))
         rival = fault_gain(evidence)[1] if clear == 1 else 0.0
         ahead = max(0.0, fit.gain - rival + policy.fault_margin)
         sure = fit.share * (1.0 - math.exp(-ahead / policy.leak_gain))

@@ -12,6 +12,8 @@ from pipeline.ports import Conditions, NetworkModel, agreed
 from sensors.readings import Floats, Int64s
 
 Flags = NDArray[np.bool_]
+FRESH_MS = 30 * MINUTE_MS
+"""How a network is run is known while half its pumps and tanks were heard so lately: proposed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,14 @@ def conditions_at(history: History, layout: Layout, at_ms: int, *, is_after: boo
         for devices in (layout.pumps, layout.tanks)
     )
     return Conditions({pump: value > 0.5 for pump, value in pumps.items()}, tanks)
+
+
+def is_operation_heard(history: History, layout: Layout, now_ms: int) -> bool:
+    """Return whether half the pumps and tanks or more were heard lately, or there are none."""
+    operation = np.concatenate([layout.pumps, layout.tanks])
+    if not len(operation):
+        return True
+    return bool((history.newest_ms()[operation] >= now_ms - FRESH_MS).mean() >= 0.5)
 
 
 def gather(

@@ -25,13 +25,21 @@ from pipeline.assess.consequence import (
     live_likelihood,
     risk_colour,
 )
-from pipeline.assess.evidence import Evidence, Reference, conditions_at, gather, take_reference
+from pipeline.assess.evidence import (
+    Evidence,
+    Reference,
+    conditions_at,
+    gather,
+    is_operation_heard,
+    take_reference,
+)
 from pipeline.assess.findings import consequence_with, level_with
 from pipeline.assess.layout import Layout
 from pipeline.assess.locate import LeakFit, locate
 from pipeline.assess.policy import AssessPolicy
+from pipeline.assess.rivals import operation_gain
 from pipeline.messages import AlarmState, Cause, Location
-from pipeline.ports import NetworkModel
+from pipeline.ports import Conditions, NetworkModel
 from sensors.levels import Level
 from sensors.readings import Floats
 
@@ -141,7 +149,11 @@ class Investigator:
         if search and is_worth_it and needs_search(evidence, self._policy):
             fit = self._search(state, case, evidence, self._model)
             case.located_ms = now_ms
-        return Finding(decide(evidence, fit, alarms, self._policy), evidence, fit)
+        operation = 0.0
+        if fit is not None and not is_operation_heard(state.history, self._layout, now_ms):
+            at_ms, conditions = self._moment(state, evidence)
+            operation = operation_gain(evidence, self._model, at_ms, conditions, self._policy)
+        return Finding(decide(evidence, fit, alarms, self._policy, operation), evidence, fit)
 
     def _look_into_slow(
         self, state: AssessState, case: Case, alarms: AlarmPicture, now_ms: int, *, search: bool
@@ -164,8 +176,7 @@ class Investigator:
     def _search(
         self, state: AssessState, case: Case, evidence: Evidence, model: NetworkModel
     ) -> LeakFit | None:
-        at_ms = int(np.median(evidence.after_ms)) // 60_000 * 60_000
-        conditions = conditions_at(state.history, self._layout, at_ms, is_after=True)
+        at_ms, conditions = self._moment(state, evidence)
         pipes = [pipe for pipe in model.pipes if pipe in self._layout.links]
         if len(pipes) <= self._policy.max_pipes:
             return locate(evidence, model, pipes, at_ms, conditions, self._policy)
@@ -179,6 +190,11 @@ class Investigator:
         predicted = np.zeros(len(evidence.device))
         predicted[shows] = fit.predicted
         return replace(fit, predicted=predicted)
+
+    def _moment(self, state: AssessState, evidence: Evidence) -> tuple[int, Conditions]:
+        """Return the moment the newest samples stand for, and how the network was run then."""
+        at_ms = int(np.median(evidence.after_ms)) // 60_000 * 60_000
+        return at_ms, conditions_at(state.history, self._layout, at_ms, is_after=True)
 
     def _near(self, case: Case) -> frozenset[str]:
         """Return the areas of a case's devices and those that touch them."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.assess.evidence import Evidence, conditions_at
+from pipeline.assess.evidence import Evidence, conditions_at, is_operation_heard
 from pipeline.assess.history import History
 from pipeline.assess.layout import Layout
 from pipeline.assess.policy import MINUTE_MS, AssessPolicy
@@ -17,8 +17,6 @@ LAG_MS = 65 * MINUTE_MS
 """A block is closed so long after its end: flow meters send once an hour."""
 ASK_MS = 5 * MINUTE_MS
 """The model is asked so often, and at once when pumps switch."""
-FRESH_MS = 30 * MINUTE_MS
-"""How a network is run is known while half its pumps and tanks were heard so lately: proposed."""
 BLOCKS = 96
 """Blocks kept: two days."""
 LEAST_USUAL = 4
@@ -53,11 +51,8 @@ class Ledger:
         While most pumps and tanks are silent nobody knows how the network is run: the model is
         not asked, and what was measured meanwhile is in no block.
         """
-        operation = np.concatenate([layout.pumps, layout.tanks])
-        if len(operation):
-            heard = history.newest_ms()[operation] >= now_ms - FRESH_MS
-            if heard.mean() < 0.5:
-                return
+        if not is_operation_heard(history, layout, now_ms):
+            return
         conditions = conditions_at(history, layout, now_ms, is_after=True)
         pattern = ",".join(sorted(name for name, is_on in conditions.pump_on.items() if is_on))
         if pattern == self.pattern and now_ms < self.asked_ms[-1] + ASK_MS:

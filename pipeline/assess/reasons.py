@@ -18,6 +18,7 @@ class Reason(StrEnum):
     UNEXPLAINED_CHANGE = "unexplained_change"
     EXPLAINED_BY_OPERATION = "explained_by_operation"
     EXPLAINED_BY_MODEL = "explained_by_model"
+    OPERATION_MAY_EXPLAIN = "operation_may_explain"
     NEIGHBOURS_CONTRADICT_DEVICE = "neighbours_contradict_device"
     DEVICES_SHOW_ONE_FACTOR = "devices_show_one_factor"
     DEVICE_DOUBTFUL = "device_doubtful"

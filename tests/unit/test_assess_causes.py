@@ -72,6 +72,19 @@ def test_lone_device_is_a_fault_only_when_it_beats_the_leak(gain: float, cause: 
     assert verdict.cause is cause
 
 
+@pytest.mark.parametrize(
+    ("operation", "cause"), [(40.0, Cause.BURST), (48.0, Cause.UNKNOWN)], ids=["worse", "as well"]
+)
+def test_what_an_unheard_tank_may_do_as_well_is_no_burst(operation: float, cause: Cause) -> None:
+    shown = evidence([-0.05] * 3)
+    verdict = decide(shown, fit(50.0), picture(is_due=True), POLICY, operation)
+    assert verdict is not None
+    assert verdict.cause is cause
+    if cause is Cause.UNKNOWN:
+        assert verdict.reason is Reason.OPERATION_MAY_EXPLAIN
+        assert decide(shown, fit(50.0), picture(), POLICY, operation) is None
+
+
 def test_weak_leak_fit_of_many_devices_is_not_called_a_burst() -> None:
     verdict = decide(evidence([-0.05] * 3), fit(50.0, 0.2), picture(is_due=True), POLICY)
     assert verdict is not None

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from pipeline.assess.cases import AssessState
+from pipeline.assess.evidence import FRESH_MS
 from pipeline.assess.history import History
 from pipeline.assess.layout import Layout
-from pipeline.assess.ledger import BLOCK_MS, FRESH_MS, LAG_MS, Ledger
+from pipeline.assess.ledger import BLOCK_MS, LAG_MS, Ledger
 from pipeline.assess.policy import AssessPolicy
 from pipeline.assess.reasons import Reason
 from pipeline.assess.stage import AssessStage
