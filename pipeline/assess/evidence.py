@@ -158,7 +158,8 @@ def is_operation_heard(history: History, layout: Layout, now_ms: int) -> bool:
     operation = np.concatenate([layout.pumps, layout.tanks])
     if not len(operation):
         return True
-    return bool((history.newest_ms()[operation] >= now_ms - FRESH_MS).mean() >= 0.5)
+    heard = history.newest_ms(operation) >= now_ms - FRESH_MS
+    return bool(heard.mean() >= 0.5)
 
 
 def gather(

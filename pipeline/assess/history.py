@@ -77,9 +77,10 @@ class History:
         self.value[device[newest], cell[newest]] = value[newest]
         self.head[device[first]] = (self.head[device[first]] + count) % depth
 
-    def newest_ms(self) -> Int64s:
-        """Return the time of each device's newest sample, 0 where there is none."""
-        newest: Int64s = self.time_s.max(axis=1).astype(np.int64) * 1000
+    def newest_ms(self, devices: NDArray[np.integer] | None = None) -> Int64s:
+        """Return the newest sample time of each device, or of some; 0 where there is none."""
+        time_s = self.time_s if devices is None else self.time_s[devices]
+        newest: Int64s = time_s.max(axis=1).astype(np.int64) * 1000
         return newest
 
     def recent(
