@@ -9,7 +9,7 @@ from pipeline.assess.causes import AlarmPicture, Verdict
 from pipeline.assess.layout import Layout
 from pipeline.assess.point_grouping import Family
 from pipeline.assess.point_policy import PointPolicy
-from pipeline.assess.point_steady import has_risen, is_steady
+from pipeline.assess.point_steady import has_risen, is_steady, jumps_about
 from pipeline.assess.policy import MINUTE_MS
 from pipeline.assess.reasons import Reason
 from pipeline.assess.same_factor import of_one_factor
@@ -24,7 +24,7 @@ _COLLEAGUES = 2
 _SPEECHLESS = UNUSABLE | 1 << KINDS.index(HealthKind.OFFLINE)
 """Doubts about a device whose silence says nothing, as bits."""
 _SINCE = 12
-"""Samples looked back on for clean air; more than a device takes in `restless_wait_min`."""
+"""Samples looked back on for the steps of a device of pressure."""
 _HOTLINE = "any.hotline"
 """Warning model that raises an alarm from calls alone."""
 
@@ -330,9 +330,7 @@ def _is_noise(
     far more than its accuracy.
     """
     if np.isfinite(surroundings.to_vol[number]):
-        time_ms, value = state.history.recent(np.array([number]), _SINCE, case.onset_ms + 1)
-        is_clean = value[0] * surroundings.to_vol[number] <= policy.limits.gas_clean_vol
-        return bool((is_clean & (time_ms[0] > 0)).any())
+        return jumps_about(state, case, number, surroundings, policy.limits)
     value = state.history.recent(np.array([number]), _SINCE, 0)[1]
     steps = np.abs(np.diff(value[0][np.isfinite(value[0])]))
     least = policy.limits.restless_ratio * layout.accuracy[number]

@@ -49,6 +49,7 @@ class PointLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     severe_wait_min: float
     restless_wait_min: float
     restless_ratio: float
+    restless_before_min: float
     steady_wait_min: float
     steady_rise_vol: float
     steady_step_ratio: float

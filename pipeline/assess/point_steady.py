@@ -3,6 +3,7 @@
 import numpy as np
 
 from pipeline.assess.cases import AssessState, Case
+from pipeline.assess.history import DEPTH
 from pipeline.assess.point_policy import PointLimits
 from pipeline.assess.policy import MINUTE_MS
 from pipeline.assess.surroundings import Surroundings
@@ -10,6 +11,8 @@ from sensors.readings import Floats, Int64s
 
 _FEWEST = 4
 """Samples that can show a rise: two against two."""
+_FALLS = 2
+"""Returns to clean air that gas does not make within `restless_before_min`."""
 _MOST = 12
 """Samples looked back on: all that a device at its alarm interval takes within the wait."""
 
@@ -43,6 +46,26 @@ def is_steady(
     if now_ms < case.onset_ms + round(limits.steady_wait_min * MINUTE_MS):
         return None
     return bool(spaces) and known == len(spaces)
+
+
+def jumps_about(
+    state: AssessState, case: Case, number: int, surroundings: Surroundings, limits: PointLimits
+) -> bool:
+    """Return whether a device shows clean air after gas: once since onset, or more often before.
+
+    Gas that came stays for longer than from one sample to the next; a fault that makes noise lasts
+    for hours, and may reach a limit twice running by chance.
+    """
+    since_ms = case.onset_ms - round(limits.restless_before_min * MINUTE_MS)
+    time_ms, value = state.history.recent(np.array([number]), DEPTH, since_ms)
+    known = time_ms[0] > 0
+    time_ms, share = time_ms[0][known][::-1], value[0][known][::-1] * surroundings.to_vol[number]
+    is_clean = share <= limits.gas_clean_vol
+    if (is_clean & (time_ms > case.onset_ms))[-_MOST:].any():
+        return True
+    told = is_clean | (share >= limits.gas_elevated_vol)  # what is between says neither
+    falls = np.flatnonzero(~is_clean[told][:-1] & is_clean[told][1:])
+    return len(falls) >= _FALLS
 
 
 def has_risen(

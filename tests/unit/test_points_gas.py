@@ -308,6 +308,25 @@ def test_gas_that_comes_and_goes_with_clean_air_between_is_a_noisy_device() -> N
     assert story.orders() == []
 
 
+@pytest.mark.parametrize("is_noisy", [True, False])
+def test_two_high_samples_of_a_device_that_jumped_about_before_are_no_leak(is_noisy: bool) -> None:
+    story = Story()
+    story.run(10)
+    for value in (0.6, 0.02, 0.7, 0.0, 0.4, 0.05) if is_noisy else (0.02, 0.0, 0.05):
+        story.run(1, GM3=value)
+    story.run(1, GM3=1.7)
+    story.run(1, GM3=1.1)
+    [incident] = story.incidents()
+    if is_noisy:
+        assert incident.status is IncidentStatus.ASSESSING
+        story.run(30, GM3=0.6)
+        [incident] = story.incidents()
+        assert (incident.status, incident.cause) == (IncidentStatus.DISMISSED, Cause.DEVICE_FAULT)
+        assert story.orders() == []
+    else:
+        assert (incident.status, incident.cause) == (IncidentStatus.CONFIRMED, Cause.GAS_LEAK)
+
+
 def test_mild_gas_that_rises_is_told_once_four_samples_agree() -> None:
     story = Story()
     story.run(10)
