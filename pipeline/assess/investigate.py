@@ -149,8 +149,9 @@ class Investigator:
         if search and is_worth_it and needs_search(evidence, self._policy):
             fit = self._search(state, case, evidence, self._model)
             case.located_ms = now_ms
-        operation = 0.0
-        if fit is not None and not is_operation_heard(state.history, self._layout, now_ms):
+        operation = 0.0  # in a large network a fit is over some of the devices: no comparison
+        is_heard = self.is_large or is_operation_heard(state.history, self._layout, now_ms)
+        if fit is not None and not is_heard:
             at_ms, conditions = self._moment(state, evidence)
             operation = operation_gain(evidence, self._model, at_ms, conditions, self._policy)
         return Finding(decide(evidence, fit, alarms, self._policy, operation), evidence, fit)
