@@ -28,6 +28,7 @@ from pipeline.messages import (
     WarningNotice,
     WarningStatus,
 )
+from pipeline.ports import Conditions
 from sensors.field import Feedback, FeedbackKind
 from sensors.levels import Level
 from sensors.readings import Quality, ReadingBatch
@@ -416,6 +417,32 @@ def test_devices_that_come_back_move_it_though_a_team_is_there(comes_back: bool)
     assert (placed[-1] == "P7") is comes_back
     moved = [one.time_ms for one in versions if one.reason == Reason.RELOCATED]
     assert moved == ([at(ONSET + 30)] if comes_back else [])
+
+
+class PumpAtP4(LinearModel):
+    """The street with a pump that does when it stands what a burst of P4 does."""
+
+    def expect(self, at_ms: int, conditions: Conditions) -> NDArray[np.float64]:
+        """Return normal values, lower by the leak's when the pump stands."""
+        stands = not conditions.pump_on.get("PU", True)
+        return normal() + (leak_signature("P4") * 150.0 if stands else 0.0)
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_what_a_pump_nobody_hears_of_does_as_well_is_no_burst(is_heard: bool) -> None:
+    def values_at(minute: int) -> NDArray[np.float64]:
+        values = leak_from("P4")(minute)
+        if not is_heard and minute:
+            values[PUMP_NUMBER] = np.nan
+        return values
+
+    versions = incidents(play(burst_script(), values_at, ONSET + 40, model=PumpAtP4()))
+    confirmed = [one.location.candidates[0] for one in versions if one.status == "confirmed"]
+    if is_heard:
+        assert confirmed[0] == "P4"
+    else:
+        assert not confirmed
+        assert versions[-1].reason == Reason.OPERATION_MAY_EXPLAIN
 
 
 def test_new_evidence_moves_the_incident() -> None:
