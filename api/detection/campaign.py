@@ -1,11 +1,13 @@
 """Many runs: scenarios × seeds in worker processes, one line a run, resumed where it ended."""
 
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 import msgspec
@@ -173,8 +175,16 @@ def _done(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, RunRecord]]:
 
 
 def _end_at_once() -> None:
-    """Let Ctrl-C end a worker without a word: a run that is cut off is done again."""
+    """Let Ctrl-C, or the end of its parent, end a worker: a run that is cut off is done again."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _left_s(left: Sequence[str], walls: dict[str, list[float]], jobs: int) -> float | None:

@@ -86,13 +86,17 @@ def models_from_files(rules: RuleSet, folder: Path) -> tuple[Registered, ...]:
     """Return the models that a rule set's couplings name by file, relative to `folder`.
 
     Raises:
-        RuleError: as `onnx_model`.
+        RuleError: as `onnx_model`, and names the coupling.
     """
-    return tuple(
-        onnx_model(folder / one.file, one.model)
-        for one in rules.couplings
-        if one.file and one.is_on
-    )
+    found = []
+    for one in rules.couplings:
+        if not (one.file and one.is_on):
+            continue
+        try:
+            found.append(onnx_model(folder / one.file, one.model))
+        except RuleError as error:
+            raise RuleError(f"{rules.source}: couplings.{one.model}.file: {error}") from error
+    return tuple(found)
 
 
 def _session(file: Path) -> Any:

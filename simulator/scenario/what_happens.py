@@ -111,10 +111,10 @@ class IncidentSpec(Part):
 
 
 class PermitSpec(Part):
-    """A permit for works near an element: it explains readings, it does nothing by itself."""
+    """A permit for works or a gathering near an element: it explains, it does nothing by itself."""
 
     id: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
-    kind: Literal["digging"] = "digging"
+    kind: Literal["digging", "gathering"] = "digging"
     element: str | None = Field(None, description="network element")
     incident: str | None = Field(None, description="instead: where this incident happens")
     at: Seconds = 0

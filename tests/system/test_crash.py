@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from api.library import find_scenario
@@ -107,3 +108,22 @@ def test_platform_killed_three_times_writes_the_same_log(tmp_path: Path) -> None
     orders = [order["id"] for order in decisions if order is not None]
     assert orders
     assert len(orders) == len(set(orders))
+
+
+@pytest.mark.timeout(120)
+def test_workers_of_a_campaign_end_with_the_process_that_began_it(tmp_path: Path) -> None:
+    results = tmp_path / "detect.jsonl"
+    asked = ("bench", "detect", str(SCENARIO), "--seeds", "500", "--jobs", "2")
+    with _tocsin(*asked, "--out", str(results)) as victim:
+        deadline = time.monotonic() + 60.0
+        while not (results.exists() and results.stat().st_size):
+            assert victim.poll() is None, "the campaign ended by itself"
+            assert time.monotonic() < deadline, "no run ended in time"
+            time.sleep(0.02)  # another process is at work; there is nothing to be notified by
+        workers = psutil.Process(victim.pid).children(recursive=True)
+        assert len(workers) >= 2
+        victim.kill()
+        _, alive = psutil.wait_procs(workers, timeout=10.0)
+        for one in alive:
+            one.kill()
+        assert not alive

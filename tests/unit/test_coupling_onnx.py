@@ -91,6 +91,13 @@ def test_a_file_that_is_no_model_or_missing_is_refused(tmp_path: Path) -> None:
         onnx_model(tmp_path / "none.onnx", "our.leak")
 
 
+def test_a_missing_file_is_told_with_the_coupling_that_names_it(tmp_path: Path) -> None:
+    coupling = Coupling("our.leak", figures={}, file="none.onnx")
+    rules = replace(default_rules(), couplings=(coupling,))
+    with pytest.raises(RuleError, match=r"couplings\.our\.leak\.file: .*none\.onnx: no such file"):
+        models_from_files(rules, tmp_path)
+
+
 def test_without_onnxruntime_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     original = builtins.__import__
 

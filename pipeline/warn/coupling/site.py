@@ -45,7 +45,7 @@ class Site:
         to_vol: What turns each device's value into %VOL of methane; NaN where it is none.
         is_pump: Which devices watch a pump.
         permits: Permits for works.
-        gatherings: Mass gatherings, from the table `gatherings` or permits of that kind.
+        gatherings: Mass gatherings: permits of that kind.
         is_whole: Whether devices of different areas are coupled; not so without a city's tables,
             when the stage may be one of several partitions.
     """
@@ -71,8 +71,7 @@ class Site:
         to_vol = np.full(len(registry), np.nan)
         to_vol[quantity == METHANE.name] = 1.0
         to_vol[quantity == METHANE_LEL.name] = VOL_PER_LEL
-        permits = () if city is None else _works(city, "permits")
-        crowds = () if city is None else _works(city, "gatherings")
+        permits = () if city is None else _works(city)
         return cls(
             registry,
             np.array(registry.texts("kind"), dtype=str),
@@ -84,7 +83,7 @@ class Site:
             to_vol,
             quantity == PUMP_STATE.name,
             tuple(one for one in permits if one.kind != "gathering"),
-            (*crowds, *(one for one in permits if one.kind == "gathering")),
+            tuple(one for one in permits if one.kind == "gathering"),
             city is not None,
         )
 
@@ -136,17 +135,14 @@ class Site:
         return self._trees[key]
 
 
-def _works(city: City, table: str) -> tuple[Works, ...]:
-    if table not in city.tables:
-        return ()
-    rows = sorted(city.rows(table), key=lambda row: str(row["id"]))
-    return tuple(_work(row, table) for row in rows)
+def _works(city: City) -> tuple[Works, ...]:
+    return tuple(_work(row) for row in sorted(city.rows("permits"), key=lambda row: str(row["id"])))
 
 
-def _work(row: Row, table: str) -> Works:
+def _work(row: Row) -> Works:
     return Works(
-        f"{table}/{row['id']}",
-        str(row.get("kind") or table),
+        f"permits/{row['id']}",
+        str(row.get("kind") or "permits"),
         float(row["x_m"]),
         float(row["y_m"]),
         int(row["start_ms"] or 0),
