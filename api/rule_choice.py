@@ -1,6 +1,7 @@
 """The rule set of a run: chosen by name or file, kept in the run's folder, watched for changes."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +27,25 @@ def chosen_rules(name_or_path: str | None) -> RuleSet:
 
 
 def keep_rules(folder: Path, rules: RuleSet) -> None:
-    """Write the rules into a run's folder, so that the run can be made again."""
-    if rules.text:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / RULES_FILE).write_text(rules.text, encoding="utf-8")
+    """Write the rules into a run's folder, so that the run can be made again.
+
+    Files that their couplings name (trained models) are copied beside them under the same
+    relative path; one that lies elsewhere (an absolute path, or up and out of the rules' folder)
+    has to stay where it is.
+    """
+    if not rules.text:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RULES_FILE).write_text(rules.text, encoding="utf-8")
+    source = Path(rules.source).parent
+    for name in sorted({one.file for one in rules.couplings if one.file and one.is_on}):
+        path = Path(name)
+        given, kept = source / path, folder / path
+        if path.is_absolute() or ".." in path.parts or not given.is_file():
+            continue  # what is missing is told when the platform is built
+        if kept.resolve() != given.resolve():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(given, kept)
 
 
 def note_rules(folder: Path, summary: Mapping[str, Any], rules: RuleSet) -> dict[str, Any]:

@@ -27,11 +27,12 @@ _FAILURES = (SimulatorError, SensorsError, PipelineError)
 def run_guarded(app: Callable[..., object]) -> int:
     """Run a typer app and return its exit code; only defects show a traceback."""
     try:
-        code = app(standalone_mode=False)
+        result = app(standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         return say("interrupted", INTERRUPTED)
     except typer.Exit as leave:
-        return int(leave.exit_code)
+        code = int(leave.exit_code)
+        return say("interrupted", INTERRUPTED) if code == INTERRUPTED else code
     except (*_WRONG_USE, FileExistsError) as error:
         return say(_line(error), WRONG_USE)
     except (*_FAILURES, OSError) as error:
@@ -40,7 +41,7 @@ def run_guarded(app: Callable[..., object]) -> int:
         if not isinstance(error, _UsageError):
             raise
         return say(_usage(error), WRONG_USE)
-    return code if isinstance(code, int) else 0
+    return result if isinstance(result, int) else 0
 
 
 def say(text: str, code: int) -> int:

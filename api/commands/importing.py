@@ -59,6 +59,10 @@ def import_(
     )
     if found["unmapped"]:
         typer.echo(f"not mapped: {', '.join(found['unmapped'])}")
+    if found["wild_received"]:
+        typer.echo(f"received at an absurd moment, taken as not late: {found['wild_received']:,}")
+    for note in found["notes"]:
+        typer.echo(f"note: {note}")
     rate = found["rows"] / wall_s if wall_s > 0 else 0.0
     typer.echo(f"recording: {out}  ({wall_s:.1f} s, {rate:,.0f} values/s)")
     return 0

@@ -8,6 +8,8 @@ import numpy as np
 from api.importing.devices import Mapped
 from api.importing.errors import MappingError
 from api.importing.tables import Counts, Series
+from api.importing.times import Bools, is_likely
+from sensors.readings import Int64s
 from sensors.registry import Registry
 
 _DAY_MS = 86_400_000
@@ -75,14 +77,37 @@ def convert(series: Series, mapped: Sequence[Mapped], counts: Counts) -> Convert
 
 
 def _in_time(series: Series, counts: Counts) -> Series:
-    """Return the values whose moment is not absurdly far from the others.
-
-    Absurd is further from all but one in a thousand at each end (one at least) than those are
-    long themselves, a day at least; of four moments or fewer, a year from the middle one.
-    """
+    """Return the values whose moment is not absurd; absurd arrivals come with their samples."""
     if not len(series.time_ms):
         return series
-    moments = np.unique(series.time_ms)  # a bad row of a wide table has a value of each device
+    is_wild = _is_wild(series.time_ms)
+    wild = int(np.count_nonzero(is_wild))
+    counts.wild_time += wild
+    if wild:
+        series = series.take(~is_wild)
+    is_late = series.received_ms > series.time_ms
+    if not is_late.any():
+        return series
+    is_wild = is_late & _is_wild(series.received_ms)
+    wild = int(np.count_nonzero(is_wild))
+    counts.wild_received += wild
+    if not wild:
+        return series
+    return replace(series, received_ms=np.where(is_wild, series.time_ms, series.received_ms))
+
+
+def _is_wild(time_ms: Int64s) -> Bools:
+    """Return which moments are absurdly far from the others.
+
+    Absurd is further from all but one in a thousand at each end (one at least) than those are
+    long themselves, a day at least; of four moments or fewer, a year from the middle one; and
+    any outside 1900 to 2200.
+    """
+    is_absurd = ~is_likely(time_ms)
+    moments = np.unique(time_ms)  # a bad row of a wide table has a value of each device
+    moments = moments[is_likely(moments)]
+    if not len(moments):
+        return is_absurd
     sample = moments[:: max(1, len(moments) // 100_000)]
     few = min(max(1, len(sample) // 1000), (len(sample) - 1) // 4)
     first, last = int(sample[few]), int(sample[-1 - few])
@@ -90,10 +115,8 @@ def _in_time(series: Series, counts: Counts) -> Series:
     if not few:
         first = last = int(sample[(len(sample) - 1) // 2])
         margin = _YEAR_MS
-    is_wild = (series.time_ms < first - margin) | (series.time_ms > last + margin)
-    wild = int(np.count_nonzero(is_wild))
-    counts.wild_time += wild
-    return series.take(~is_wild) if wild else series
+    is_wild: Bools = is_absurd | (time_ms < first - margin) | (time_ms > last + margin)
+    return is_wild
 
 
 def _by_device_and_time(series: Series) -> np.ndarray:

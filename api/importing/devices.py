@@ -1,18 +1,17 @@
 """The devices of an import: what the mapping and its table say of each name in the data."""
 
-import csv
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
+from api.importing.device_table import Rows, device_rows
 from api.importing.errors import MappingError
-from api.importing.mapping import DeviceSpec, Mapping, first_mistake
+from api.importing.ids import AreaIds, plain_id
+from api.importing.mapping import DeviceSpec, Mapping
 from api.importing.units import factor
 from sensors.devices import DeviceKind, device_kinds
 from sensors.quantities import QUANTITIES
@@ -26,10 +25,14 @@ _BLOCK_M = 2000.0
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """One device and how its values become ours: `value * scale + offset`."""
+    """One device and how its values become ours: `value * scale + offset`.
+
+    `area_name` is its area as the mapping writes it; the id of the area stands in `device`.
+    """
 
     name: str
     device: Device
+    area_name: str
     scale: float
     offset: float
     is_increment: bool
@@ -38,8 +41,8 @@ class Mapped:
 
 def map_devices(
     names: Sequence[str], mapping: Mapping, source: str, base: Path
-) -> tuple[list[Mapped], list[str]]:
-    """Return the devices among the names, and the names that no entry matches.
+) -> tuple[list[Mapped], list[str], list[str]]:
+    """Return the devices among the names, names that no entry matches, and names without data.
 
     Args:
         names: Names as they stand in the data.
@@ -48,13 +51,14 @@ def map_devices(
         base: Folder that paths are relative to.
 
     Raises:
-        MappingError: kind or unit are unknown or missing, or no name is mapped.
+        MappingError: kind or unit are unknown or missing, half a place is given, two areas would
+            have one id, or no name is mapped.
     """
     specs = [(f"{source}: devices[{n}]", one) for n, one in enumerate(mapping.devices)]
-    rows = _table(mapping, base)
+    rows = device_rows(mapping, base)
     kinds = device_kinds()
     found, left = list[Mapped](), list[str]()
-    taken: set[str] = set()
+    taken, areas = set[str](), AreaIds()
     for name in names:
         spec, where = _spec_of(name, rows, specs)
         if spec is None:
@@ -63,15 +67,17 @@ def map_devices(
         if spec.kind is None or spec.kind not in kinds:
             value = f" = {spec.kind!r}" if spec.kind else " (for " + repr(name) + ")"
             raise MappingError(f"{where}: kind{value}: give one of {', '.join(kinds)}")
-        found.append(_mapped(name, spec, kinds[spec.kind], where, taken))
+        _check_place(spec, where)
+        found.append(_mapped(name, spec, kinds[spec.kind], where, taken, areas))
     if not found:
         shown = ", ".join(map(repr, names[:10])) or "none"
         raise MappingError(f"{source}: devices: no entry matches; the data has {shown}")
-    return _placed(found, [_spec_of(one.name, rows, specs)[0] for one in found]), left
+    placed = _placed(found, [_spec_of(one.name, rows, specs)[0] for one in found])
+    return placed, left, sorted(set(rows) - set(names))
 
 
 def _spec_of(
-    name: str, rows: dict[str, tuple[str, DeviceSpec]], specs: list[tuple[str, DeviceSpec]]
+    name: str, rows: Rows, specs: list[tuple[str, DeviceSpec]]
 ) -> tuple[DeviceSpec | None, str]:
     """Return what is said of a name: the table's row, filled up by the first entry that fits."""
     general = next(((one, at) for at, one in specs if fnmatchcase(name, one.match)), None)
@@ -84,36 +90,27 @@ def _spec_of(
     return general[0].model_copy(update=given), where
 
 
-def _table(mapping: Mapping, base: Path) -> dict[str, tuple[str, DeviceSpec]]:
-    if mapping.devices_table is None:
-        return {}
-    file = base / mapping.devices_table
-    try:
-        lines = list(csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise MappingError(f"{file}: cannot be read: {error}; see devices_table") from error
-    rows = {}
-    for number, line in enumerate(lines, start=2):
-        where = f"{file}: line {number}"
-        given = {key: text for key, text in line.items() if key and text not in (None, "")}
-        name = given.pop("device", None)
-        if name is None:
-            raise MappingError(f"{where}: device: missing; name the device as the data does")
-        try:
-            rows[name] = (where, DeviceSpec.model_validate(given))
-        except ValidationError as error:
-            raise MappingError(first_mistake(error, where)) from error
-    return rows
+def _check_place(spec: DeviceSpec, where: str) -> None:
+    for one, other in (("lon", "lat"), ("x_m", "y_m")):
+        given = [name for name in (one, other) if getattr(spec, name) is not None]
+        if len(given) == 1:
+            raise MappingError(
+                f"{where}: {given[0]} = {getattr(spec, given[0]):g}: give {one} and {other}, or "
+                "neither"
+            )
 
 
-def _mapped(name: str, spec: DeviceSpec, kind: DeviceKind, where: str, taken: set[str]) -> Mapped:
+def _mapped(
+    name: str, spec: DeviceSpec, kind: DeviceKind, where: str, taken: set[str], areas: AreaIds
+) -> Mapped:
     scale = spec.scale * factor(kind.quantity, spec.unit, where)
-    area = _plain((spec.area or "A01").replace("{}", name))
+    area_name = (spec.area or "A01").replace("{}", name)
+    area = areas.id_of(area_name, where)
     low = kind.range_low if spec.range_low is None else spec.range_low
     high = kind.range_high if spec.range_high is None else spec.range_high
     if low >= high:
         raise MappingError(f"{where}: range_low {low:g} is not below range_high {high:g}")
-    device_id = _plain(name)
+    device_id = plain_id(name)
     while device_id in taken:
         device_id += "-"
     taken.add(device_id)
@@ -123,7 +120,7 @@ def _mapped(name: str, spec: DeviceSpec, kind: DeviceKind, where: str, taken: se
         quantity=kind.quantity,
         domain=kind.domain,
         area=area,
-        element=(spec.element or device_id).replace("{}", name),
+        element=(spec.element or (device_id if name.isascii() else name)).replace("{}", name),
         gateway=f"import-{area}-{kind.domain}",
         x_m=math.nan,
         y_m=math.nan,
@@ -139,7 +136,7 @@ def _mapped(name: str, spec: DeviceSpec, kind: DeviceKind, where: str, taken: se
         max_step=kind.max_step if spec.max_step is None else spec.max_step,
         profile=spec.profile or "",
     )
-    return Mapped(name, device, scale, spec.offset, spec.is_increment, spec.interval)
+    return Mapped(name, device, area_name, scale, spec.offset, spec.is_increment, spec.interval)
 
 
 def _placed(found: list[Mapped], specs: Iterable[DeviceSpec | None]) -> list[Mapped]:
@@ -182,11 +179,6 @@ def _place(spec: DeviceSpec, middle: np.ndarray) -> tuple[float, float] | None:
         return None
     east = math.radians(spec.lon - middle[0]) * math.cos(math.radians(middle[1]))
     return float(east * _EARTH_M), float(math.radians(spec.lat - middle[1]) * _EARTH_M)
-
-
-def _plain(name: str) -> str:
-    """Return a name as an id: ASCII without spaces, one segment of a topic."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name.strip()).strip("-") or "device"
 
 
 def quantity_range(device: Device) -> str:

@@ -8,9 +8,10 @@ import pyarrow as pa
 
 from api.importing.devices import Mapped
 from api.importing.errors import MappingError
+from api.importing.files import as_text, read_table
 from api.importing.mapping import LabelSpec, Mapping
-from api.importing.tables import Series, read_table
-from api.importing.times import times_ms
+from api.importing.tables import Counts, Series
+from api.importing.times import moment_text, times_ms
 from sensors.ground_truth import TrueIncident, TrueKind
 from sensors.levels import Level
 from sensors.readings import Int64s
@@ -19,9 +20,17 @@ _COLUMN = "column:"
 
 
 def true_incidents(
-    mapping: Mapping, series: Series, mapped: Sequence[Mapped], source: str, base: Path
+    mapping: Mapping,
+    series: Series,
+    mapped: Sequence[Mapped],
+    source: str,
+    base: Path,
+    counts: Counts,
 ) -> list[TrueIncident]:
     """Return the true incidents in the order of their onset.
+
+    Those that end before the first sample or begin after the last are left out: nothing could
+    find them.
 
     Args:
         mapping: Where the labels stand.
@@ -29,6 +38,7 @@ def true_incidents(
         mapped: The devices.
         source: The mapping's file, for messages.
         base: Folder that paths are relative to.
+        counts: Told of those left out.
 
     Raises:
         MappingError: a file, column, kind, device or area cannot be used.
@@ -38,11 +48,31 @@ def true_incidents(
         where = f"{source}: labels[{number}]"
         maker = _Maker(spec, mapped, where)
         if spec.column is not None:
-            found += _of_column(spec, series, maker)
+            found += _of_column(spec, series.time_ms[series.is_bad[number]], maker)
         else:
-            found += _of_file(spec, mapping, maker, base)
+            found += _inside(_of_file(spec, mapping, maker, base), series, counts, where)
     found.sort(key=lambda one: (one.onset_ms, one.id))
     return found
+
+
+def _inside(
+    events: list[TrueIncident], series: Series, counts: Counts, where: str
+) -> list[TrueIncident]:
+    first_ms, last_ms = int(series.time_ms.min()), int(series.time_ms.max())
+    inside = [
+        one
+        for one in events
+        if one.onset_ms <= last_ms and (one.end_ms is None or one.end_ms >= first_ms)
+    ]
+    outside = len(events) - len(inside)
+    if outside:
+        counts.labels_outside += outside
+        counts.notes.append(
+            f"{where}: {outside} of {len(events)} events lie outside the data "
+            f"({moment_text(first_ms)} to {moment_text(last_ms)}) and were left out; if they "
+            "should not, correct `format` or `time.zone`"
+        )
+    return inside
 
 
 class _Maker:
@@ -53,6 +83,7 @@ class _Maker:
         self._by_name = {one.name: one for one in mapped}
         self._by_id = {one.device.id: one for one in mapped}
         self._first = {one.device.area: one for one in reversed(mapped)}
+        self._by_area = {one.area_name.strip(): one for one in reversed(mapped)} | self._first
 
     def make(
         self, number: int, onset_ms: int, end_ms: int, kind: str, device: str, area: str
@@ -91,16 +122,16 @@ class _Maker:
             return found
         if not area and len(self._first) == 1:
             return next(iter(self._first.values()))
-        if area not in self._first:
-            known = ", ".join(sorted(self._first))
+        found = self._by_area.get(area.strip())
+        if found is None:
+            known = ", ".join(sorted({one.area_name.strip() for one in self._first.values()}))
             raise MappingError(f"{self._where}: area {area!r}: give `device`, or one of {known}")
-        return self._first[area]
+        return found
 
 
-def _of_column(spec: LabelSpec, series: Series, maker: _Maker) -> list[TrueIncident]:
-    assert series.is_bad is not None
+def _of_column(spec: LabelSpec, bad_ms: Int64s, maker: _Maker) -> list[TrueIncident]:
     area = spec.area or ""
-    moments = np.unique(series.time_ms[series.is_bad])
+    moments = np.unique(bad_ms)
     return [
         maker.make(number, start, end, spec.kind, "", area)
         for number, (start, end) in enumerate(_joined(moments, moments, spec.gap * 1000))
@@ -113,10 +144,11 @@ def _of_file(spec: LabelSpec, mapping: Mapping, maker: _Maker, base: Path) -> li
     format_ = spec.format or mapping.time.format
     is_text = format_ != "iso" and not format_.startswith("epoch")
     moments = [name for name in (spec.start, spec.end, spec.time) if name is not None]
-    table = read_table(file, mapping.csv, moments if is_text else ())
     columns = {"kind": spec.kind, "area": spec.area or "", "device": ""}
     if spec.device is not None:
         columns["device"] = f"{_COLUMN}{spec.device}"
+    named = [value.removeprefix(_COLUMN) for value in columns.values() if _is_column(value)]
+    table = read_table(file, mapping.csv, [*(moments if is_text else ()), *named])
     texts = {key: _texts(table, value, file) for key, value in columns.items()}
     start_ms = _moments(table, spec.start or spec.time or "", format_, mapping.time.zone, file)
     end_ms = start_ms
@@ -159,9 +191,14 @@ def _moments(table: pa.Table, column: str, format_: str, zone: str, file: Path) 
 
 def _texts(table: pa.Table, value: str, file: Path) -> list[str]:
     """Return a text for each row: the same for all, or that of `column:NAME`."""
-    if not value.startswith(_COLUMN):
+    if not _is_column(value):
         return [value] * table.num_rows
     name = value.removeprefix(_COLUMN)
     if name not in table.column_names:
         raise MappingError(f"{file}: no column {name!r}; it has {', '.join(table.column_names)}")
-    return ["" if one is None else str(one) for one in table.column(name).to_pylist()]
+    column = as_text(table.column(name), f"{file}: column {name!r}")
+    return ["" if one is None else one for one in column.to_pylist()]
+
+
+def _is_column(value: str) -> bool:
+    return value.startswith(_COLUMN)

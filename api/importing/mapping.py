@@ -5,9 +5,18 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from api.importing.errors import MappingError
+from api.importing.mapping_text import Word, tree_of
 from sensors.ground_truth import TrueKind
 from simulator.scenario.values import SomeSeconds
 
@@ -25,11 +34,44 @@ def _known_zone(name: str) -> str:
 def _known_format(name: str) -> str:
     if name not in ("iso", *EPOCHS) and "%" not in name:
         raise ValueError(f"use iso, {', '.join(EPOCHS)}, or a pattern such as %d/%m/%Y %H:%M")
+    if "%f" in name:
+        raise ValueError(
+            "%f (parts of a second) is not supported; use iso or an epoch, or cut the parts off"
+        )
     return name
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except (LookupError, ValueError) as error:
+        raise ValueError("no such text encoding; use utf-8, gbk, utf-16 or the like") from error
+    return name
+
+
+def _one_byte(text: str) -> str:
+    if not text.isascii() or text in '\r\n"':
+        raise ValueError("use one ASCII character such as , or ; (no quote, no line end)")
+    return text
+
+
+def _not_zero(number: float) -> float:
+    if number == 0:
+        raise ValueError("0 makes every value the same; leave it out, or give the factor")
+    return number
+
+
+def _plain_mark(mark: object) -> object:
+    if isinstance(mark, Word):
+        raise ValueError("true or false to some readers and text to others; put it in quotes")
+    return mark
 
 
 Zone = Annotated[str, AfterValidator(_known_zone)]
 TimeFormat = Annotated[str, AfterValidator(_known_format)]
+Byte = Annotated[str, Field(min_length=1, max_length=1), AfterValidator(_one_byte)]
+Mark = Annotated[str | float | bool, BeforeValidator(_plain_mark)]
+Missing = Annotated[str | float, BeforeValidator(_plain_mark)]
 
 
 class _Part(BaseModel):
@@ -51,7 +93,9 @@ class DeviceSpec(_Part):
     match: str = Field("*", description="name of a device, or a pattern with * and ?")
     kind: str | None = Field(None, description="kind of device, such as network_pressure")
     unit: str | None = Field(None, description="unit of its values; ours when left out")
-    scale: float = Field(1.0, description="factor on the values before the unit counts")
+    scale: Annotated[float, AfterValidator(_not_zero)] = Field(
+        1.0, description="factor on the values before the unit counts"
+    )
     offset: float = Field(0.0, description="added after that, in our unit")
     is_increment: bool = Field(False, description="each value is what fell since the last one")
     area: str | None = Field(None, description="area; `{}` stands for the device's name")
@@ -72,7 +116,7 @@ class LabelSpec(_Part):
 
     file: str | None = Field(None, description="CSV or Parquet beside the mapping")
     column: str | None = Field(None, description="column of the data that marks bad samples")
-    values: tuple[str | float | bool, ...] = Field((1,), description="marks that mean: bad")
+    values: tuple[Mark, ...] = Field((1,), description="marks that mean: bad")
     start: str | None = Field(None, description="column of the first moment, with `file`")
     end: str | None = Field(None, description="column of the last moment")
     time: str | None = Field(None, description="column of single bad moments, with `file`")
@@ -98,10 +142,16 @@ class LabelSpec(_Part):
 class CsvSpec(_Part):
     """How a CSV is written."""
 
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    decimal: str = Field(".", min_length=1, max_length=1)
-    encoding: str = "utf-8"
+    delimiter: Byte = ","
+    decimal: Byte = "."
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     skip_rows: int = Field(0, ge=0, description="lines before the head")
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.delimiter == self.decimal:
+            raise ValueError(f"delimiter and decimal are both {self.decimal!r}; correct one")
+        return self
 
 
 class Mapping(_Part):
@@ -116,11 +166,11 @@ class Mapping(_Part):
         None, description="long series: column of the value, or several"
     )
     quality: str | None = Field(None, description="column of a quality mark, long series")
-    bad_quality: tuple[str | float | bool, ...] = Field(
-        (), description="marks whose values count as missing"
+    bad_quality: tuple[Mark, ...] = Field((), description="marks whose values count as missing")
+    missing: tuple[Missing, ...] = Field((), description="values that mean: none")
+    tick: SomeSeconds | None = Field(
+        None, ge=60, le=3600, description="tick of the clock, 1 min to 1 h"
     )
-    missing: tuple[str | float, ...] = Field((), description="values that mean: none")
-    tick: SomeSeconds | None = Field(None, le=3600, description="tick of the clock; 1 min or more")
     devices: tuple[DeviceSpec, ...] = ()
     devices_table: str | None = Field(None, description="CSV with the same keys, a row a device")
     labels: tuple[LabelSpec, ...] = ()
@@ -132,6 +182,10 @@ class Mapping(_Part):
             raise ValueError("long series need `device` and `value`, wide ones neither")
         if self.device is None and self.quality is not None:
             raise ValueError("quality: goes with long series only; remove it")
+        if self.bad_quality and self.quality is None:
+            raise ValueError("bad_quality: has no effect without `quality`; name the column")
+        if len(set(self.value_columns)) < len(self.value_columns):
+            raise ValueError(f"value: a column stands twice in {list(self.value_columns)}")
         if not self.devices and self.devices_table is None:
             raise ValueError("devices: missing; say at least `- {kind: network_pressure}`")
         return self
@@ -148,6 +202,13 @@ class Mapping(_Part):
             return ()
         return (self.value,) if isinstance(self.value, str) else self.value
 
+    @property
+    def label_columns(self) -> dict[int, str]:
+        """Columns of the data that label it, by the place of their entry in `labels`."""
+        return {
+            place: one.column for place, one in enumerate(self.labels) if one.column is not None
+        }
+
 
 def load_mapping(file: Path) -> Mapping:
     """Read and validate a mapping file.
@@ -156,7 +217,7 @@ def load_mapping(file: Path) -> Mapping:
         MappingError: naming file, key, value and fix.
     """
     try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+        raw = tree_of(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise MappingError(f"{file}: cannot be read: {error}") from error
     except (yaml.YAMLError, RecursionError) as error:

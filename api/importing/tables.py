@@ -7,17 +7,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from api.importing.errors import MappingError
+from api.importing.files import NAMES, as_text, read_table
 from api.importing.mapping import CsvSpec, Mapping
-from api.importing.times import numbers_of, times_ms
+from api.importing.marks import Mark, mark_text, marked
+from api.importing.times import Bools, numbers_of, times_ms
 from sensors.readings import Floats, Int32s, Int64s
-
-_PARQUET = (".parquet", ".pq")
-_NAMES = pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass
@@ -28,13 +25,17 @@ class Counts:
         rows: Values read, missing ones among them.
         no_time: Values without a moment that can be read, left out.
         wild_time: Values whose moment lies absurdly far from the others, left out.
+        wild_received: Values that came absurdly far from when the others came: taken as received
+            when they were sampled.
         no_device: Values of devices nobody mapped, left out.
         missing: Values that are empty, no number or marked bad: kept as NaN.
         ragged: Lines with too few or too many fields, left out.
         duplicates: Values of a device and moment that came before: kept.
         out_of_range: Values outside the range of their instrument: kept.
         out_of_order: Values that stand behind a later one of the same device: kept.
+        labels_outside: Labelled events before the first or after the last sample, left out.
         unmapped: Names of devices nobody mapped, the first few.
+        notes: What of the mapping had no effect or is probably meant otherwise, for people.
     """
 
     rows: int = 0
@@ -46,7 +47,10 @@ class Counts:
     duplicates: int = 0
     out_of_range: int = 0
     out_of_order: int = 0
+    wild_received: int = 0
+    labels_outside: int = 0
     unmapped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Series:
         time_ms: Sample time.
         value: Value in the unit of the file; NaN where there is none.
         received_ms: When it arrived; the sample time where the file does not tell.
-        is_bad: Whether a label column marks it; None without one.
+        is_bad: Place of an entry of `labels` with a column → whether that marks the value.
+        unreadable: Columns of values of which no text is a number, with such a text.
     """
 
     names: tuple[str, ...]
@@ -67,7 +72,8 @@ class Series:
     time_ms: Int64s
     value: Floats
     received_ms: Int64s
-    is_bad: NDArray[np.bool_] | None = None
+    is_bad: dict[int, Bools] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "Series":
         """Return some rows."""
@@ -77,8 +83,33 @@ class Series:
             self.time_ms[rows],
             self.value[rows],
             self.received_ms[rows],
-            None if self.is_bad is None else self.is_bad[rows],
+            {entry: flags[rows] for entry, flags in self.is_bad.items()},
+            self.unreadable,
         )
+
+
+@dataclass
+class _Seen:
+    """What was met in any of the files: marks by their key, and columns with a number."""
+
+    marks: dict[str, set[int]] = field(default_factory=dict)
+    numbers: set[str] = field(default_factory=set)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def marked(self, key: str, column: pa.ChunkedArray, marks: Sequence[Mark], where: str) -> Bools:
+        """Return which rows are marked, and note which marks were seen."""
+        found, places = marked(column, marks, where)
+        self.marks.setdefault(key, set()).update(places)
+        return found
+
+    def missed(self, key: str, marks: Sequence[Mark], column: str) -> list[str]:
+        """Return a sentence for each mark of a key that never occurred."""
+        seen = self.marks.get(key, set())
+        return [
+            f"{key}: {mark_text(mark)} never occurs in column {column!r}; correct its spelling"
+            for place, mark in enumerate(marks)
+            if place not in seen
+        ]
 
 
 def read_series(files: Sequence[Path], mapping: Mapping, counts: Counts) -> Series:
@@ -87,12 +118,16 @@ def read_series(files: Sequence[Path], mapping: Mapping, counts: Counts) -> Seri
     Raises:
         MappingError: a file is missing or no table, or lacks a column the mapping names.
     """
-    label = next((one.column for one in mapping.labels if one.column is not None), None)
-    parts = [_one(file, mapping, label, counts) for file in files]
+    seen = _Seen()
+    parts = [_one(file, mapping, counts, seen) for file in files]
     names = tuple(sorted({name for part in parts for name in part.names}))
     place = {name: number for number, name in enumerate(names)}
     device = [np.array([place[n] for n in p.names], np.int32)[p.device] for p in parts if p.names]
-    flags = [part.is_bad for part in parts if part.is_bad is not None]
+    if mapping.quality is not None:
+        counts.notes += seen.missed("bad_quality", mapping.bad_quality, mapping.quality)
+    for entry, column in mapping.label_columns.items():
+        key = f"labels[{entry}].values"
+        counts.notes += seen.missed(key, mapping.labels[entry].values, column)
     return Series(
         names,
         np.concatenate(device) if device else np.zeros(0, np.int32),
@@ -101,73 +136,18 @@ def read_series(files: Sequence[Path], mapping: Mapping, counts: Counts) -> Seri
         np.concatenate(
             [part.received_ms for part in parts if part.names] or [np.zeros(0, np.int64)]
         ),
-        np.concatenate(flags) if flags else None,
+        {
+            entry: np.concatenate([part.is_bad[entry] for part in parts])
+            for entry in mapping.label_columns
+        },
+        {name: text for name, text in seen.texts.items() if name not in seen.numbers},
     )
 
 
-def read_table(
-    file: Path,
-    csv: CsvSpec,
-    texts: Sequence[str] = (),
-    names: Sequence[str] = (),
-    missing: Sequence[str | float] = (),
-    counts: Counts | None = None,
-) -> pa.Table:
-    """Return a CSV or Parquet file as a table.
-
-    Args:
-        file: The file.
-        csv: How a CSV is written.
-        texts: Columns read as text as they stand.
-        names: Columns read as text that repeats a lot.
-        missing: Values that mean: none.
-        counts: Told of lines that are no rows.
-
-    Raises:
-        MappingError: the file cannot be read.
-    """
-    try:
-        if file.suffix.lower() in _PARQUET:
-            return pq.read_table(file)
-        return _read_csv(file, csv, texts, names, missing, counts or Counts())
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise MappingError(f"{file}: cannot be read: {error}; see `csv` in the mapping") from error
-
-
-def _read_csv(
-    file: Path,
-    csv: CsvSpec,
-    texts: Sequence[str],
-    names: Sequence[str],
-    missing: Sequence[str | float],
-    counts: Counts,
-) -> pa.Table:
-    def skip(row: pacsv.InvalidRow) -> str:
-        counts.ragged += 1
-        return "skip"
-
-    nulls = {"", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "None", "#N/A", "-", "--"}
-    types = dict.fromkeys(names, _NAMES) | dict.fromkeys(texts, pa.string())
-    return pacsv.read_csv(
-        file,
-        read_options=pacsv.ReadOptions(
-            encoding=csv.encoding, skip_rows=csv.skip_rows, block_size=1 << 23
-        ),
-        parse_options=pacsv.ParseOptions(delimiter=csv.delimiter, invalid_row_handler=skip),
-        convert_options=pacsv.ConvertOptions(
-            column_types=types,
-            decimal_point=csv.decimal,
-            null_values=sorted(nulls | {str(one) for one in missing}),
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    )
-
-
-def _one(file: Path, mapping: Mapping, label: str | None, counts: Counts) -> Series:
-    spec = mapping.time
-    table = _read_data(file, mapping, label, counts)
-    needed = [spec.column, spec.received, mapping.device, label, *mapping.value_columns]
+def _one(file: Path, mapping: Mapping, counts: Counts, seen: _Seen) -> Series:
+    spec, labels = mapping.time, mapping.label_columns
+    table = _read_data(file, mapping, counts)
+    needed = [spec.column, spec.received, mapping.device, *labels.values(), *mapping.value_columns]
     doubled = {name for name in table.column_names if table.column_names.count(name) > 1}
     for name in sorted(doubled):
         if mapping.is_wide or name in (*needed, mapping.quality):
@@ -186,8 +166,16 @@ def _one(file: Path, mapping: Mapping, label: str | None, counts: Counts) -> Ser
             table.column(spec.received), spec.format, spec.zone, f"{file}: time.received"
         )
         received_ms = np.where(is_told, np.maximum(told_ms, time_ms), time_ms)
-    is_bad = None if label is None else _marked(table.column(label), mapping, label)
-    columns, names, device = _values(table, mapping, label, is_read)
+    is_bad = {
+        entry: seen.marked(
+            f"labels[{entry}].values",
+            table.column(name),
+            mapping.labels[entry].values,
+            f"{file}: column {name!r}",
+        )
+        for entry, name in labels.items()
+    }
+    columns, names, device = _values(table, mapping, str(file), seen)
     count, many = table.num_rows, len(columns)
     value = np.concatenate(columns) if columns else np.zeros(0)
     for one in mapping.missing:
@@ -201,53 +189,54 @@ def _one(file: Path, mapping: Mapping, label: str | None, counts: Counts) -> Ser
         np.tile(time_ms, many),
         value,
         np.tile(received_ms, many),
-        None if is_bad is None else np.tile(is_bad, many),
+        {entry: np.tile(flags, many) for entry, flags in is_bad.items()},
     )
     keep = np.tile(is_read, many) & (device >= 0)
     counts.no_device += int(np.count_nonzero(np.tile(is_read, many) & (device < 0)))
     return series if keep.all() else series.take(keep)
 
 
-def _read_data(file: Path, mapping: Mapping, label: str | None, counts: Counts) -> pa.Table:
+def _read_data(file: Path, mapping: Mapping, counts: Counts) -> pa.Table:
     """Return a data file; moments that are not plainly ISO are read as text."""
     spec = mapping.time
     texts = [] if spec.format == "iso" or spec.format.startswith("epoch") else [spec.column]
-    texts += [name for name in (mapping.quality, label) if name is not None]
+    texts += [*([mapping.quality] if mapping.quality else []), *mapping.label_columns.values()]
     if spec.received is not None and texts and texts[0] == spec.column:
         texts.append(spec.received)
     names = [] if mapping.device is None else [mapping.device]
-    return read_table(file, mapping.csv, texts, names, mapping.missing, counts)
+
+    def count(line: int | None, text: str) -> None:
+        counts.ragged += 1
+
+    return read_table(file, mapping.csv, texts, names, mapping.missing, count)
 
 
 def _values(
-    table: pa.Table, mapping: Mapping, label: str | None, is_read: NDArray[np.bool_]
+    table: pa.Table, mapping: Mapping, file: str, seen: _Seen
 ) -> tuple[list[Floats], tuple[str, ...], Int32s]:
     """Return the value columns, the names of their devices and the device of each value."""
     count = table.num_rows
     if mapping.is_wide:
-        spec = mapping.time
-        names = tuple(
-            name
-            for name in table.column_names
-            if name not in (spec.column, spec.received, label) and name
-        )
+        others = (mapping.time.column, mapping.time.received, *mapping.label_columns.values())
+        names = tuple(name for name in table.column_names if name not in others and name)
         device = np.repeat(np.arange(len(names), dtype=np.int32), count)
-        return [_floats(table.column(name), mapping.csv) for name in names], names, device
+        return [_floats(table, name, mapping.csv, file, seen) for name in names], names, device
     assert mapping.device is not None
     column = table.column(mapping.device)
     if not pa.types.is_dictionary(column.type):
-        column = pc.dictionary_encode(pc.cast(column, pa.string()))
+        column = pc.dictionary_encode(as_text(column, f"{file}: column {mapping.device!r}"))
     column = column.unify_dictionaries().combine_chunks()
     if isinstance(column, pa.ChunkedArray):
-        column = column.chunk(0) if column.num_chunks else pa.array([], _NAMES)
+        column = column.chunk(0) if column.num_chunks else pa.array([], NAMES)
     known = [str(name) for name in column.dictionary.to_pylist()]
     code = pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32)
     wanted = mapping.value_columns
-    is_good = _good_quality(table, mapping)
-    columns = []
-    for name in wanted:
-        values = _floats(table.column(name), mapping.csv)
-        columns.append(values if is_good is None else np.where(is_good, values, np.nan))
+    columns = [_floats(table, name, mapping.csv, file, seen) for name in wanted]
+    if mapping.quality is not None:
+        quality = table.column(mapping.quality)
+        where = f"{file}: column {mapping.quality!r}"
+        is_bad = seen.marked("bad_quality", quality, mapping.bad_quality, where)
+        columns = [np.where(is_bad, np.nan, values) for values in columns]
     if len(wanted) == 1:
         return columns, tuple(known), code
     names = tuple(f"{one}.{name}" for name in wanted for one in known)
@@ -257,49 +246,22 @@ def _values(
     return columns, names, device.astype(np.int32)
 
 
-def _good_quality(table: pa.Table, mapping: Mapping) -> NDArray[np.bool_] | None:
-    if mapping.quality is None:
-        return None
-    marks = pa.array([_as_text(mark) for mark in mapping.bad_quality], pa.string())
-    text = pc.cast(table.column(mapping.quality), pa.string())
-    bad: NDArray[np.bool_] = pc.is_in(text, value_set=marks).to_numpy()
-    return ~bad
-
-
-def _marked(column: pa.ChunkedArray, mapping: Mapping, label: str) -> NDArray[np.bool_]:
-    spec = next(one for one in mapping.labels if one.column == label)
-    numbers = numbers_of(pc.cast(column, pa.string()))
-    marks = [float(one) for one in spec.values if isinstance(one, float | int | bool)]
-    texts = pa.array([_as_text(mark) for mark in spec.values], pa.string())
-    hit = pc.is_in(pc.cast(column, pa.string()), value_set=texts)
-    found: NDArray[np.bool_] = pc.or_(
-        hit, pc.fill_null(pc.is_in(numbers, value_set=pa.array(marks, pa.float64())), False)
-    ).to_numpy()
-    return found
-
-
-def _floats(column: pa.ChunkedArray, csv: CsvSpec) -> Floats:
+def _floats(table: pa.Table, name: str, csv: CsvSpec, file: str, seen: _Seen) -> Floats:
     """Return values as float64, NaN for what is no finite number."""
+    column, where = table.column(name), f"{file}: column {name!r}"
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = pc.cast(column, pa.string()), pa.string()
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        if csv.decimal != ".":
-            column = pc.replace_substring(column, csv.decimal, ".")
-        column = numbers_of(column)
+    if pa.types.is_boolean(kind):
+        column = pc.cast(column, pa.int64())
     elif not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)):
-        column = (
-            pc.cast(column, pa.int64())
-            if pa.types.is_boolean(kind)
-            else numbers_of(pc.cast(column, pa.string()))
+        text = as_text(column, where)
+        column = numbers_of(
+            text if csv.decimal == "." else pc.replace_substring(text, csv.decimal, ".")
         )
+        if text.null_count < len(text) and column.null_count == len(column):
+            seen.texts.setdefault(name, text.drop_null()[0].as_py())
+    if column.null_count < len(column):
+        seen.numbers.add(name)
     filled = pc.fill_null(pc.cast(column, pa.float64(), safe=False), np.nan)
     values = np.array(filled.to_numpy(), dtype=np.float64)
     values[~np.isfinite(values)] = np.nan
     return values
-
-
-def _as_text(mark: str | float | bool) -> str:
-    if isinstance(mark, bool):
-        return str(mark).lower()
-    return f"{mark:g}" if isinstance(mark, float | int) else mark

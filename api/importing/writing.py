@@ -14,11 +14,12 @@ import numpy as np
 
 from api.cities import write_city
 from api.importing.convert import Converted, convert
-from api.importing.devices import map_devices
+from api.importing.devices import Mapped, map_devices
 from api.importing.errors import MappingError
+from api.importing.ids import FOREIGN
 from api.importing.labels import true_incidents
 from api.importing.mapping import Mapping, load_mapping
-from api.importing.tables import Counts, read_series
+from api.importing.tables import Counts, Series, read_series
 from api.session import refuse_used_folder
 from sensors.city import City, Row
 from sensors.ground_truth import TrueIncident
@@ -93,12 +94,13 @@ def import_series(mapping_file: Path, files: Sequence[Path], out: Path) -> Impor
     mapping, counts = load_mapping(mapping_file), Counts()
     source, base = str(mapping_file), mapping_file.parent
     series = read_series(files, mapping, counts)
-    mapped, left = map_devices(series.names, mapping, source, base)
+    mapped, left, idle = map_devices(series.names, mapping, source, base)
     counts.unmapped = left[:20]
+    _note(counts, mapping, series, mapped, idle)
     converted = convert(series, mapped, counts)
-    truths = true_incidents(mapping, converted.series, converted.mapped, source, base)
+    truths = true_incidents(mapping, converted.series, converted.mapped, source, base, counts)
     scenario = _scenario(mapping, converted, source)
-    city = _city(mapping, converted.registry)
+    city = _city(mapping, converted)
     out.mkdir(parents=True, exist_ok=True)
     columns = _columns(converted, scenario)
     digest = write_columns(out, columns)
@@ -111,6 +113,29 @@ def import_series(mapping_file: Path, files: Sequence[Path], out: Path) -> Impor
     text = json.dumps(manifest, ensure_ascii=False, indent=1)
     (out / "manifest.json").write_text(text + "\n", "utf-8")
     return done
+
+
+def _note(
+    counts: Counts, mapping: Mapping, series: Series, mapped: Sequence[Mapped], idle: Sequence[str]
+) -> None:
+    """Tell of devices of the table without data, and of columns that hold no number at all."""
+    if idle:
+        shown = ", ".join(map(repr, idle[:10])) + (" ..." if len(idle) > 10 else "")
+        counts.notes.append(
+            f"devices_table: {len(idle)} of its devices are not in the data: {shown}; correct "
+            "their names"
+        )
+    names = {one.name for one in mapped}
+    for column, text in sorted(series.unreadable.items()):
+        if mapping.is_wide and column not in names:
+            continue
+        hint = "correct the column"
+        for mark in ",.":
+            if mark != mapping.csv.decimal and mark in text and any(map(str.isdigit, text)):
+                hint = f"if {mark!r} is its decimal mark, give `csv: {{decimal: {mark!r}}}`"
+        counts.notes.append(
+            f"column {column!r}: none of its texts is a number, such as {text!r}; {hint}"
+        )
 
 
 def _scenario(mapping: Mapping, converted: Converted, source: str) -> Scenario:
@@ -144,14 +169,23 @@ def _scenario(mapping: Mapping, converted: Converted, source: str) -> Scenario:
     )
 
 
-def _city(mapping: Mapping, registry: Registry) -> City:
-    """Return a city that has the devices' areas and nothing else."""
+def _city(mapping: Mapping, converted: Converted) -> City:
+    """Return a city that has the devices' areas and nothing else.
+
+    An area is called what its id says, or what the mapping says where the id is no plain word.
+    """
+    registry = converted.registry
+    names = {
+        one.device.area: one.area_name.strip()
+        for one in converted.mapped
+        if one.device.area.startswith(FOREIGN)
+    }
     areas = np.array(registry.texts("area"))
     x_m, y_m = registry.numbers("x_m"), registry.numbers("y_m")
     rows: list[Row] = [
         {
             "id": str(area),
-            "name": str(area),
+            "name": names.get(str(area), str(area)),
             "kind": "area",
             "district": "",
             "x_m": float(x_m[areas == area].mean()),

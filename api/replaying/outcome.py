@@ -73,8 +73,10 @@ def replay_result(facts: ReplayFacts, entries: Sequence[LogEntry]) -> RunResult:
         "city": recording.city.id,
         "seed": recording.seed,
         "complete": playback.is_over,
-        "events_hash": entries[-1].hash if entries else FIRST_HASH,
-        "recorded": difference(recording.entries(), entries),
+        "events_hash": _last_hash(entries),
+        "recorded": difference(
+            recording.entries(), entries, None if playback.is_over else playback.now_ms
+        ),
         "loop": {
             "is_open": True,
             "orders": len(playback.loop.issued),
@@ -111,22 +113,29 @@ def replay_result(facts: ReplayFacts, entries: Sequence[LogEntry]) -> RunResult:
     return RunResult(note_rules(facts.out, summary, facts.rules), report, event_ms)
 
 
-def difference(before: Sequence[LogEntry], after: Sequence[LogEntry]) -> dict[str, Any] | None:
+def difference(
+    before: Sequence[LogEntry], after: Sequence[LogEntry], until_ms: int | None = None
+) -> dict[str, Any] | None:
     """Return how a replay's alarms and incidents differ from the recorded run's.
 
     None when the recording holds no run of the platform. An alarm is known by its id, which
-    names device, rule and first sample; an incident by its id.
+    names device, rule and first sample; an incident by its id. A replay that was broken off is
+    compared with what was recorded until then, `until_ms`.
     """
     if not before:
         return None
-    told: dict[str, Any] = {
-        "is_same": bool(after) and before[-1].hash == after[-1].hash,
-    }
+    if until_ms is not None:
+        before = [one for one in before if one.time_ms <= until_ms]
+    told: dict[str, Any] = {"is_same": _last_hash(before) == _last_hash(after)}
     for name, raised in (("alarms", _raised), ("incidents", _confirmed)):
         old, new = raised(before), raised(after)
         told[name] = {"same": len(old & new), "only_recorded": sorted(old - new)}
         told[name]["only_replayed"] = sorted(new - old)
     return told
+
+
+def _last_hash(entries: Sequence[LogEntry]) -> str:
+    return entries[-1].hash if entries else FIRST_HASH
 
 
 def _raised(entries: Sequence[LogEntry]) -> set[str]:

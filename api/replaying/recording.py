@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from api.cities import read_city
 from api.plan import RunPlan
@@ -22,7 +24,7 @@ from sensors.ground_truth import TrueIncident
 from sensors.readings import Frame
 from sensors.registry import Registry
 from sensors.transports.recorded_columns import read_statuses
-from sensors.transports.recording import FOLDER, RecordingReader
+from sensors.transports.recording import FOLDER, SCHEMA, RecordingReader
 from simulator.scenario import Scenario, load_scenario
 
 Body = Feedback | HotlineReport | DeviceStatus | TrueIncident
@@ -69,7 +71,8 @@ class Recording:
         """Open a folder; its readings are only read when asked for.
 
         Raises:
-            TransportError: it holds no readings, or its manifest is damaged.
+            TransportError: it holds no readings, not those its manifest tells of or some of
+                devices the city has not, or its manifest is damaged.
             ScenarioError: `scenario.json` is missing or wrong.
             RegistryError: the folder `city` is missing or damaged.
         """
@@ -81,7 +84,9 @@ class Recording:
             )
         scenario = load_scenario(folder / "scenario.json")
         city, registry = read_city(folder / "city")
-        return cls(folder, scenario, _manifest(folder / "manifest.json"), city, registry)
+        manifest = _manifest(folder / "manifest.json")
+        _check_readings(folder, manifest, len(registry))
+        return cls(folder, scenario, manifest, city, registry)
 
     @property
     def start_ms(self) -> int:
@@ -228,4 +233,70 @@ def _manifest(file: Path) -> Mapping[str, Any]:
             f"{file}: not JSON ({error}); delete it: the readings can be replayed without",
             retryable=False,
         ) from error
-    return content if isinstance(content, dict) else {}
+    manifest = content if isinstance(content, dict) else {}
+    seed = manifest.get("seed", 0)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TransportError(
+            f"{file}: seed = {seed!r}: no whole number; write the seed of the run, or remove the "
+            "line to take that of scenario.json",
+            retryable=False,
+        )
+    return manifest
+
+
+def _check_readings(folder: Path, manifest: Mapping[str, Any], devices: int) -> None:
+    """Refuse readings that are missing, too many, or of devices that are not in the registry.
+
+    Only the ends of the Parquet files are read. A run that was killed left no count to hold
+    them against.
+    """
+    rows = 0
+    for part in RecordingReader(folder).parts:
+        try:
+            footer = pq.read_metadata(part)
+        except (pa.ArrowException, OSError) as error:
+            raise TransportError(f"{part} is damaged: {error}", retryable=False) from error
+        rows += footer.num_rows
+        last = _last_device(footer)
+        if last is not None and last >= devices:
+            raise TransportError(
+                f"{part}: device {last}: the registry (city/devices.parquet) has {devices}; the "
+                "readings are of another city: put back the files that were recorded together",
+                retryable=False,
+            )
+    kept = _kept(manifest)
+    if kept is None or kept == rows or (rows > kept and _may_repeat(manifest)):
+        return
+    raise TransportError(
+        f"{folder / FOLDER}: {rows:,} readings, but manifest.json (readings.published, less those "
+        f"lost) tells of {kept:,}; put back the parts that are missing or remove foreign ones, or "
+        "delete manifest.json to replay what is there",
+        retryable=False,
+    )
+
+
+def _last_device(footer: pq.FileMetaData) -> int | None:
+    """Return the highest device number of a part by its statistics; None when it has none."""
+    column = SCHEMA.get_field_index("device")
+    if footer.num_columns <= column:
+        return None
+    found = [
+        footer.row_group(group).column(column).statistics for group in range(footer.num_row_groups)
+    ]
+    return max((int(one.max) for one in found if one is not None and one.has_min_max), default=None)
+
+
+def _kept(manifest: Mapping[str, Any]) -> int | None:
+    """Return how many readings reached the wire, each once; None when the run was cut short."""
+    readings = manifest.get("readings")
+    if manifest.get("complete") is not True or not isinstance(readings, dict):
+        return None
+    published, lost = readings.get("published"), readings.get("lost", 0)
+    return published - lost if isinstance(published, int) and isinstance(lost, int) else None
+
+
+def _may_repeat(manifest: Mapping[str, Any]) -> bool:
+    """Return whether frames may be recorded twice: gateways sent some again, or nobody counted."""
+    frames = manifest.get("frames")
+    counted = frames.get("duplicate") if isinstance(frames, dict) else None
+    return not manifest.get("imported") and counted != 0
