@@ -8,9 +8,10 @@ import numpy as np
 from api.bootstrap import build_stages
 from api.replaying.source import RecordedTick, Recording
 from pipeline.loop import LOOP
-from pipeline.rules import Function, RuleSet
+from pipeline.rules import Function, Rule, RuleSet
 from pipeline.runners.router import Router
 from pipeline.warn.compile import CompiledRule
+from pipeline.warn.recent import OLDEST, YOUNGEST
 from pipeline.warn.stage import WarnStage
 from pipeline.warn.verdicts import Rows
 from sensors.readings import Floats, Int64s
@@ -69,7 +70,7 @@ class Tap:
                 course = Course(
                     time_ms[mine], signal[:, mine], np.where(np.isfinite(limits), limits, np.nan)
                 )
-                found[rule, number] = _fallen(course, columns)
+                found[rule, number] = _judged(course, columns.rule)
         return found
 
 
@@ -96,15 +97,28 @@ def tapped(
     return tap.courses()
 
 
-def _fallen(course: Course, columns: CompiledRule) -> Course:
-    """Return the course of a fall: the newest value one window before, minus the value."""
-    rule = columns.rule
+def fallen(rule: Rule, time_ms: Int64s, value: Floats) -> Floats:
+    """Return the fall at each sample: the newest value about one window before, minus the value.
+
+    Args:
+        rule: A rule of falls.
+        time_ms: Sample times of one device, ascending.
+        value: What it showed.
+
+    Returns:
+        One fall a sample; NaN where nothing young enough came before.
+    """
+    window_ms = max(rule.windows_s.values(), default=rule.sample_s) * 1000.0
+    place = np.searchsorted(time_ms, time_ms - YOUNGEST * window_ms, side="right") - 1
+    before = np.where(place >= 0, value[np.maximum(place, 0)], np.nan)
+    age_ms = time_ms - time_ms[np.maximum(place, 0)]
+    fall: Floats = np.where(age_ms <= OLDEST * window_ms, before - value, np.nan)
+    return fall
+
+
+def _judged(course: Course, rule: Rule) -> Course:
+    """Return a course as the rule judges it: of a rule of falls, the falls."""
     if rule.signal.function is not Function.FALL or not len(course.time_ms):
         return course
-    window_ms = max(rule.windows_s.values(), default=rule.sample_s) * 1000.0
-    value = course.signal[0]
-    place = np.searchsorted(course.time_ms, course.time_ms - 0.9 * window_ms, side="right") - 1
-    before = np.where(place >= 0, value[np.maximum(place, 0)], np.nan)
-    age_ms = course.time_ms - course.time_ms[np.maximum(place, 0)]
-    fall = np.where(age_ms <= 3.0 * window_ms, before - value, np.nan)
+    fall = fallen(rule, course.time_ms, course.signal[0])
     return Course(course.time_ms, np.broadcast_to(fall, (4, len(fall))).copy(), course.limits)

@@ -1,13 +1,14 @@
 """Sweeps of a rule's figures over recordings, and the front on which nothing is better in both."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from api.backtest.figures import Variant, variant
+from api.backtest.figures import Variant, figure_of, variant
 from api.detection.intervals import Estimate, wilson
 from api.replaying.source import RecordedTick, Recording, replay_detection
 from pipeline.errors import RuleError
@@ -78,6 +79,18 @@ class Trial:
         return wilson(self.hits, whole), wilson(self.false, self.hits + self.false)
 
 
+def checked(ranges: Sequence[Range]) -> Sequence[Range]:
+    """Return the ranges as they are; RuleError when one is twice, or an end is no finite number."""
+    names = [one.figure for one in ranges]
+    for one in ranges:
+        if names.count(one.figure) > 1:
+            raise RuleError(f"--figure = {one.figure!r}: given twice; give one range for it")
+        for end, value in (("--from", one.low), ("--to", one.high)):
+            if not math.isfinite(value):
+                raise RuleError(f"{one.figure}: {end} = {value}: no finite number; give one")
+    return ranges
+
+
 def choices(ranges: Sequence[Range], *, random: int = 0, seed: int = 1) -> list[dict[str, float]]:
     """Return the figures to try: the full grid, or `random` draws, evenly over the ranges."""
     if not random:
@@ -119,6 +132,8 @@ def tune(
     """
     asked = [dict(one) for one in figures]
     now = variant(base, rule, {})
+    for path in dict.fromkeys(path for one in asked for path in one):
+        figure_of(now.rules.rule(rule), path)
     read = [(one, list(one.ticks())) for one in map(Recording.open, recordings)]
     trials = [replace(_tried({}, now.rules, read), is_now=True)]
     told(trials[0])

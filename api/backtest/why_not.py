@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from api.backtest.figures import HOLD, rules_of, variant
+from api.backtest.figures import HOLD, Base, base_of, variant
 from api.backtest.margins import Margin, margins
 from api.backtest.signals import tapped
 from api.backtest.writing import clock
@@ -69,6 +69,7 @@ class Explanation:
         event: Its id.
         kind: What it was.
         onset_ms: When it began.
+        rules: The rule set it was looked at with, for people.
         devices: Devices it moved by more than twice their noise.
         found_by: The incident that matched it, empty for a miss.
         lost_at: Where a miss was lost.
@@ -83,6 +84,7 @@ class Explanation:
     event: str
     kind: str
     onset_ms: int
+    rules: str
     devices: tuple[str, ...]
     found_by: str
     lost_at: str
@@ -99,7 +101,7 @@ def explain_miss(folder: Path, event: str, rules: str = "") -> Explanation:
     Args:
         folder: The recording, with its truth.
         event: Id of the true event.
-        rules: Rule set by name or file; empty for the default.
+        rules: Rule set by name or file; empty for the one the recording was made with.
 
     Raises:
         RuleError: the recording has no such event, or there is no such rule set.
@@ -110,7 +112,8 @@ def explain_miss(folder: Path, event: str, rules: str = "") -> Explanation:
     if event not in happened:
         known = ", ".join(sorted(happened)) or "none"
         raise RuleError(f"{folder}: no true event {event!r} to be found; it has {known}")
-    truth, chosen = happened[event], rules_of(rules)
+    base = base_of(recording, rules)
+    truth, chosen = happened[event], base.rules
     ticks = list(recording.ticks())
     now = replay_detection(recording, chosen, ticks=ticks)
     said = _said(now)
@@ -118,12 +121,13 @@ def explain_miss(folder: Path, event: str, rules: str = "") -> Explanation:
     near, silent = _margins(recording, ticks, chosen, truth, now.end_ms)
     tried: list[Change] = []
     if not found_by and truth.detectable_ms:
-        tried = _tried(recording, ticks, rules, chosen, near, event, now)
+        tried = _tried(recording, ticks, base, near, event, now)
     caught = [one for one in tried if one.is_caught]
     return Explanation(
         event=event,
         kind=truth.kind.value,
         onset_ms=truth.onset_ms,
+        rules=base.words,
         devices=tuple(sorted(truth.detectable_ms)),
         found_by=found_by,
         lost_at="" if found_by else lost_at(truth, said, now.end_ms),
@@ -139,6 +143,7 @@ def explanation_text(told: Explanation) -> str:
     """Return an explanation for people."""
     head = f"{told.event} ({told.kind}) began {clock(told.onset_ms, told.utc_offset_ms)}"
     parts = [f"{head} and moved {len(told.devices)} devices by more than twice their noise."]
+    parts[0] += f"\nRules: {told.rules}."
     if not told.devices:
         return f"{parts[0]}\nNo rule could have found it: change the devices, not the rules."
     if told.found_by:
@@ -192,8 +197,7 @@ def _margins(
 def _tried(
     recording: Recording,
     ticks: Sequence[RecordedTick],
-    base: str,
-    rules: RuleSet,
+    base: Base,
     near: Sequence[Margin],
     event: str,
     now: DetectionResult,
@@ -202,11 +206,11 @@ def _tried(
     tried: list[Change] = []
     runs = 0
     for one in near:
-        for figure, before, after in _changes(one, rules):
+        for figure, before, after in _changes(one, base.rules):
             if runs >= MOST_TRIALS:
                 return tried
             try:
-                changed = variant(base, one.rule, {figure: after})
+                changed = variant(base.name, one.rule, {figure: after}, base.home)
             except RuleError as error:
                 tried.append(Change(one.rule, figure, before, after, refused=str(error)))
                 continue

@@ -18,7 +18,10 @@ _Out = Annotated[
 def backtest(
     recordings: _Recordings,
     rules: Annotated[
-        str, typer.Option("--rules", help="Rule set A: a name or a file. Default: national.")
+        str,
+        typer.Option(
+            "--rules", help="Rule set A: a name or a file. Default: those of the recording."
+        ),
     ] = "",
     against: Annotated[
         str, typer.Option("--against", help="Rule set B: a name or a file. Default: national.")
@@ -34,27 +37,31 @@ def backtest(
 
     For example:
 
-        tocsin rules backtest runs/burst --rules national --against mine.yaml
+        tocsin rules backtest runs/burst --against mine.yaml
 
         tocsin rules backtest runs/a runs/b --against mine.yaml --out backtest --json
     """
     import json
 
     from api.backtest.compare import compare
-    from api.backtest.figures import rules_of
+    from api.backtest.figures import base_of, rules_of
     from api.backtest.plots import plot_comparison
     from api.backtest.totals import totals_json, totals_text
     from api.backtest.writing import comparison_json, comparison_text, write_differences
     from api.replaying.source import Recording, replay_detection
 
-    first, second = rules_of(rules), rules_of(against)
-    names = (rules or first.source, against or second.source)
-    found, compared = [], []
+    rules_of(rules)  # a wrong set is refused before a recording is read
+    second = rules_of(against)
+    second_name = against or second.source
+    found, compared, first_names = [], [], set[str]()
     for folder in recordings:
         recording = Recording.open(folder)
+        first = base_of(recording, rules)
+        names = (first.words, second_name)
+        first_names.add(first.words)
         typer.echo(f"replaying {folder} with {names[0]} and {names[1]} …", err=True)
         ticks = list(recording.ticks())
-        sides = (replay_detection(recording, side, ticks=ticks) for side in (first, second))
+        sides = (replay_detection(recording, side, ticks=ticks) for side in (first.rules, second))
         comparison = compare(str(folder), *sides)
         found.append(comparison_json(comparison))
         compared.append(comparison)
@@ -65,7 +72,8 @@ def backtest(
             write_differences(comparison, stem.with_name(stem.name + ".csv"))
             plot_comparison(comparison, stem)
     if is_json:
-        told = {"a": names[0], "b": names[1], "all": totals_json(compared), "recordings": found}
+        told: dict[str, object] = {"a": "; ".join(sorted(first_names)), "b": second_name}
+        told |= {"all": totals_json(compared), "recordings": found}
         typer.echo(json.dumps(told, indent=1))
     elif len(compared) > 1:
         typer.echo(totals_text(compared))
@@ -77,7 +85,9 @@ def why_not(
     run: Annotated[
         Path | None, typer.Option(help="Folder of the recording. Default: the newest in ./runs.")
     ] = None,
-    rules: Annotated[str, typer.Option(help="Rule set: a name or a file. Default: national.")] = "",
+    rules: Annotated[
+        str, typer.Option(help="Rule set: a name or a file. Default: those of the recording.")
+    ] = "",
     is_json: JsonOption = False,
 ) -> int:
     """Say why a true incident was missed, and what it would have cost to catch it.
@@ -138,7 +148,7 @@ def tune(
 
     from api.backtest.figures import variant
     from api.backtest.plots import plot_front
-    from api.backtest.tuning import Range, choices
+    from api.backtest.tuning import Range, checked, choices
     from api.backtest.tuning import tune as sweep
     from api.backtest.writing import trials_json, trials_text, write_trials
     from api.commands.errors import WrongUseError
@@ -147,7 +157,7 @@ def tune(
         raise WrongUseError(
             f"--figure, --from and --to go together: got {len(figure)}, {len(begin)}, {len(end)}"
         )
-    ranges = [Range(*one, steps) for one in zip(figure, begin, end, strict=True)]
+    ranges = checked([Range(*one, steps) for one in zip(figure, begin, end, strict=True)])
     asked = choices(ranges, random=random)
     trials = sweep(
         recordings, rules, rule, asked, told=lambda _: typer.echo(".", nl=False, err=True)

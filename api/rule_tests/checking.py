@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.rule_tests.suite import load_cases
-from pipeline.errors import RuleError
 from pipeline.rules import Basis, Direction, Function, Rule, RuleSet
 from sensors.devices import DeviceKind, device_kinds
 
@@ -50,14 +49,14 @@ def survey(rules: RuleSet, tested: Collection[str] | None = None) -> Survey:
 
 
 def named_in_tests(folder: Path) -> frozenset[str]:
-    """Return the rules that tests in a folder expect something of; empty when there are none."""
-    try:
-        cases = load_cases([folder])
-    except RuleError:
-        return frozenset()
+    """Return the rules that tests in a folder expect something of.
+
+    Raises:
+        RuleError: there is no such folder, no test in it, or one is wrong.
+    """
     return frozenset(
         str(expected.filter["rule"])
-        for case in cases
+        for case in load_cases([folder])
         for expected in case.test.expect
         if "rule" in expected.filter
     )

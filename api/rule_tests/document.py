@@ -1,6 +1,7 @@
 """The shape of a file of rule tests, checked by pydantic; errors name file, line, key and fix."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -113,6 +114,8 @@ class ExpectTable(_Part):
             raise ValueError(f"an expectation is about one of {', '.join(SUBJECTS)}")
         if self.at is not None and (self.begin is not None or self.end is not None):
             raise ValueError("give `at`, or `from` and `to`")
+        if self.begin is not None and self.end is not None and self.begin > self.end:
+            raise ValueError("`from` is after `to`; nothing comes then")
         if given[0] == "standing" and self.at is None:
             raise ValueError("`standing` needs `at`")
         bounds = (self.count is not None, self.at_most is not None, self.none)
@@ -174,7 +177,25 @@ class FileTable(_Common):
 
 def load_tests(file: Path) -> FileTable:
     """Read a file of rule tests; RuleError names file, line, key, value and fix."""
-    return read_tests(file.read_text(encoding="utf-8"), str(file))
+    return read_tests(_text(file), str(file))
+
+
+def is_rule_file(file: Path) -> bool:
+    """Return whether a file is a set of rules, which often lies beside its tests."""
+    return _is_rules(read_tree(_text(file), str(file)).data)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RuleError(f"{file}: not UTF-8 text ({error.reason}); save it as UTF-8") from error
+
+
+def _is_rules(data: Any) -> bool:
+    if not isinstance(data, dict) or "tests" in data:
+        return False
+    return not _RULE_KEYS.isdisjoint(data) or isinstance(data.get("rules"), list)
 
 
 def read_tests(text: str, source: str) -> FileTable:
@@ -185,7 +206,13 @@ def read_tests(text: str, source: str) -> FileTable:
     """
     tree = read_tree(text, source)
     if tree.mistakes:
-        raise RuleError(str(tree.mistakes[0]))
+        first = tree.mistakes[0]
+        if first.problem == _NO_MAPPING:
+            first = replace(first, problem="not a file of rule tests", fix=_BEGIN)
+        raise RuleError(str(first))
+    if _is_rules(tree.data):
+        fix = "check it with `tocsin rules check`, and name it in a test as `rules`"
+        raise RuleError(str(tree.mistake((), "a rule file, not a file of rule tests", fix)))
     try:
         return FileTable.model_validate(tree.data)
     except ValidationError as error:
@@ -200,9 +227,17 @@ def read_tests(text: str, source: str) -> FileTable:
             raise RuleError(str(tree.mistake(path, "unknown key", fix))) from error
         value = "" if isinstance(mistake["input"], dict | list) else repr(mistake["input"])
         problem = mistake["msg"].removeprefix("Value error, ")
-        raise RuleError(str(tree.mistake(path, problem, "correct it", value))) from error
+        fix = "correct it"
+        if mistake["type"] == "string_type" and value:
+            problem, fix = "a number or word that YAML takes for no text", "put it in quotes"
+        raise RuleError(str(tree.mistake(path, problem, fix, value))) from error
 
 
+_RULE_KEYS = frozenset({"format", "extends", "closure", "couplings", "silences"})
+"""Keys at the top of rule files that test files do not have."""
+_NO_MAPPING = "not a rule file"
+"""What the reader of rule files says of a file that is no mapping."""
+_BEGIN = "write a mapping that begins with `tests:`"
 _UNION_ARMS = frozenset({"str", "function-before[duration_ms(), int]", "mapping[str,any]"})
 """How pydantic names the arms of a union inside an error's path; no keys of the file."""
 

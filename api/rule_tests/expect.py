@@ -12,6 +12,7 @@ from typing import Any
 from api.rule_tests.document import CaseTable, ExpectTable
 from api.rule_tests.durations import duration_ms, duration_words
 from api.rule_tests.play import Played
+from api.rule_tests.wanted import bound, check_expectation
 from pipeline.errors import RuleError
 from pipeline.messages import (
     Alarm,
@@ -62,7 +63,7 @@ def failures_of(test: CaseTable, played: Played, where: str) -> list[Failure]:
     """Return the expectations of a test that what was said does not meet.
 
     Raises:
-        RuleError: an expectation names a field there is not.
+        RuleError: an expectation names what there is not (`api.rule_tests.wanted`).
     """
     found: list[Failure] = []
     for number, expected in enumerate(test.expect, 1):
@@ -84,7 +85,7 @@ class _Judge:
         self._start_ms = played.fleet.start_ms
         kind = _KINDS[expected.subject]
         self._all: list[Any] = [one for one in played.said if isinstance(one, kind)]
-        self._check_fields(kind)
+        check_expectation(expected, kind, test, played.rules, played.fleet, at)
 
     def problem(self) -> str:
         """Return what is wrong, empty when the expectation is met."""
@@ -202,15 +203,6 @@ class _Judge:
             return False
         return bool(expected.end is None or after_ms <= expected.end + self._tolerance)
 
-    def _check_fields(self, kind: Any) -> None:
-        fields = sorted(kind.__dataclass_fields__)
-        for name in self._filter:
-            if name not in fields and f"{name}_ms" not in fields:
-                raise RuleError(
-                    f"{self._at}: {self._expected.subject}.{name}: no such field; it has "
-                    f"{', '.join(fields)}"
-                )
-
     def _shown(self, messages: Sequence[Any]) -> str:
         return _cut([f"  + {self._text(message)}" for message in messages]) or "  (nothing)"
 
@@ -275,17 +267,11 @@ def _is_value(wanted: Any, got: Any) -> bool:
 def _is_number(wanted: Any, got: float) -> bool:
     if isinstance(wanted, int | float):
         return math.isclose(float(wanted), got, rel_tol=1e-6, abs_tol=1e-9)
-    text = str(wanted).replace(" ", "")
-    for sign, holds in _BOUNDS.items():
-        if text.startswith(sign):
-            try:
-                return holds(got, float(text[len(sign) :]))
-            except ValueError:
-                return False
-    return False
+    given = bound(str(wanted))
+    return given is not None and _HOLDS[given[0]](got, given[1])
 
 
-_BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
+_HOLDS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
     ">": operator.gt,

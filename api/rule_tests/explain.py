@@ -1,6 +1,6 @@
 """Explains an alarm of a recorded run: samples, signal, limits, reasons, sources, consequences."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -11,17 +11,17 @@ import numpy as np
 
 from api.bootstrap import build_stages
 from api.replaying.recording import Recording
+from api.rule_tests.weighing import Weighed, number_in, weighed
 from api.warning_models import outside_models
 from pipeline.errors import RuleError
 from pipeline.messages import Samples
 from pipeline.monitor.stage import MonitorStage
 from pipeline.ports import LogEntry
-from pipeline.rules import Direction, Rule, RuleSet, default_rules, rules_named
+from pipeline.rules import Rule, RuleSet, default_rules, rules_named
 from pipeline.warn.compile import BY_MODEL, CompiledRule
 from pipeline.warn.stage import WarnStage
 from pipeline.warn.verdicts import Rows
-from sensors.levels import Level
-from sensors.readings import Floats, Frame, FrameId, Int64s, Quality, ReadingBatch
+from sensors.readings import Floats, Frame, FrameId, Int64s, ReadingBatch
 from sensors.registry import Registry
 
 ROWS_BEFORE = 4
@@ -30,33 +30,7 @@ MOST_ROWS = 40
 """Samples shown."""
 MOST_FOLLOWING = 30
 """Entries of the log shown of what followed."""
-_LONGEST_HOLD = 8
 _FOLLOWERS = frozenset({"Incident", "WarningNotice", "Dispatch", "WorkOrder", "Slip", "Closure"})
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """One sample as the rule saw it.
-
-    Attributes:
-        time_ms: Sample time.
-        value: What the device showed.
-        signal: What the rule compared; NaN where it said nothing.
-        beyond: Worst level whose limit it is beyond, empty for none.
-        level: Level in force: the one first reached, or that of the newest change before.
-        held: Samples beyond its limit among the last n, as `m of n`.
-        inside: Samples in a row inside limit and deadband.
-        quality: Doubts about the sample, empty for none.
-    """
-
-    time_ms: int
-    value: float
-    signal: float
-    beyond: str
-    level: str
-    held: str
-    inside: int
-    quality: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +159,12 @@ def _samples(
         batch, signals = _scored_by_model(recording, alone, number, to_ms)
     else:
         batch, signals = _played_alone(recording, alone, number)
-    weighed = _weighed(rule, batch, signals, story)
+    rows = weighed(rule, batch, signals, story)
     raised_ms = min(number_in(entry, "raised_ms") for entry in story)
-    times = [one.time_ms for one in weighed]
+    times = [one.time_ms for one in rows]
     first = max(0, int(np.searchsorted(times, raised_ms)) - ROWS_BEFORE)
     last = int(np.searchsorted(times, to_ms, side="right"))
-    chosen = weighed[first:last]
+    chosen = rows[first:last]
     if len(chosen) > MOST_ROWS:
         chosen = [*chosen[: MOST_ROWS // 2], *chosen[-MOST_ROWS // 2 :]]
     return tuple(chosen)
@@ -260,52 +234,6 @@ def _tapped(
     return ReadingBatch.concat(seen).by_device_and_time(), signals
 
 
-def _weighed(
-    rule: Rule,
-    batch: ReadingBatch,
-    signals: Mapping[int, Floats],
-    story: Sequence[LogEntry],
-) -> list[Weighed]:
-    """Return each sample with what limit, hold and clear count of the level in force make of it."""
-    sign = 1.0 if rule.direction is Direction.HIGH else -1.0
-    mildest_first = (Level.BLUE, Level.YELLOW, Level.ORANGE, Level.RED)
-    changes = [(number_in(one, "sample_ms"), Level(number_in(one, "level"))) for one in story]
-    recent: list[float] = []
-    inside, rows = 0, list[Weighed]()
-    level = changes[0][1]
-    for time_ms, value, flags in zip(
-        batch.time_ms.tolist(), batch.value.tolist(), batch.quality.tolist(), strict=True
-    ):
-        before = level
-        level = next((one for at_ms, one in reversed(changes) if at_ms < time_ms), level)
-        inside = inside if level is before else 0
-        limit = sign * rule.thresholds.get(level, float("nan"))
-        n = rule.holds[level].n if level in rule.holds else 1
-        signal = signals.get(time_ms, np.array([np.nan]))
-        by_level = dict(zip(mildest_first, np.broadcast_to(signal, (4,)).tolist(), strict=True))
-        beyond = [
-            one.colour
-            for one in mildest_first
-            if one in rule.thresholds and sign * by_level[one] >= sign * rule.thresholds[one]
-        ]
-        own = sign * by_level[level]
-        recent = [*recent, own][-_LONGEST_HOLD:]
-        inside = inside + 1 if own <= limit - rule.deadband else 0
-        rows.append(
-            Weighed(
-                time_ms=time_ms,
-                value=value,
-                signal=by_level[level],
-                beyond=beyond[-1] if beyond else "",
-                level=level.colour,
-                held=f"{sum(one >= limit for one in recent[-n:])} of {n}",
-                inside=inside,
-                quality=", ".join(flag.name.lower() for flag in Quality(flags) if flag.name),
-            )
-        )
-    return rows
-
-
 def _followed(entries: Sequence[LogEntry], alarm: str) -> Iterator[LogEntry]:
     """Yield warnings, incidents, orders and slips that came of an alarm, each change once."""
     about: set[str] = {alarm}
@@ -331,10 +259,3 @@ def _followed(entries: Sequence[LogEntry], alarm: str) -> Iterator[LogEntry]:
 def _status(entry: LogEntry) -> str:
     words = (str(entry.data.get(name, "")) for name in ("status", "level", "cause", "team"))
     return " ".join(word for word in words if word)
-
-
-def number_in(entry: LogEntry, name: str) -> int:
-    """Return a whole number of a log entry's data."""
-    value = entry.data[name]
-    assert isinstance(value, int)
-    return value

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from api.rule_tests.explain import Explained, number_in
+from api.rule_tests.explain import Explained
 from api.rule_tests.showing import page
+from api.rule_tests.weighing import number_in
 from pipeline.ports import LogEntry
+from pipeline.rules import Change, Function, Rule
 from sensors.levels import Level
 
 
@@ -58,10 +60,7 @@ def _transition(entry: LogEntry, told: Explained) -> str:
 def _table(told: Explained) -> Iterator[str]:
     rule = told.rule
     assert rule is not None
-    yield (
-        f"samples against the level in force; it clears after {rule.clear_consecutive} samples in "
-        f"a row inside its limit by {rule.deadband:g} {rule.unit}"
-    )
+    yield f"samples against the level in force; it clears after {_clearing(rule)}"
     yield (
         "  sampled              shown     signal  beyond  level   limit     held    inside  doubts"
     )
@@ -70,10 +69,20 @@ def _table(told: Explained) -> Iterator[str]:
         mark = f"  ◀ {decided[one.time_ms]}" if one.time_ms in decided else ""
         limit = f"{rule.thresholds[Level.of_colour(one.level)]:g}"
         signal = "–" if one.signal != one.signal else f"{one.signal:.4g}"
+        held = one.held or "–"
         yield (
             f"  {_clock(one.time_ms, told):<19}{one.value:>8.4g}  {signal:>9}  {one.beyond:<6}  "
-            f"{one.level:<6}  {limit:<8}  {one.held:<6}  {one.inside:>6}  {one.quality}{mark}"
+            f"{one.level:<6}  {limit:<8}  {held:<6}  {one.inside:>6}  {one.quality}{mark}"
         )
+
+
+def _clearing(rule: Rule) -> str:
+    back = f"inside its limit by {rule.deadband:g} {rule.unit}"
+    if rule.signal.function is Function.FALL:
+        share = (rule.change or Change()).recovered_share
+        near = f"{rule.deadband:g} {rule.unit} of the value before"
+        back = f"that recovered {share:.0%} of the fall, or to within {near}"
+    return f"{rule.clear_consecutive} samples in a row {back}"
 
 
 def _clock(time_ms: int, told: Explained) -> str:

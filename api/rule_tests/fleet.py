@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from api.rule_tests.document import DEFAULT_START_MS, CaseTable, DeviceTable
+from api.rule_tests.durations import duration_words
 from api.rule_tests.notation import NotationError, Series, read_series
 from pipeline.errors import RuleError
 from pipeline.ports import Conditions
@@ -34,6 +35,8 @@ _NODE_KINDS = {
 """Device kind → what kind of node its element is."""
 _LINK_KINDS = {"dma_flow": "pipe", "gas_flow": "pipe", "drain_pump_state": "pump"}
 _LINK_KINDS["pump_state"] = "pump"
+MOST_TICKS = 100_000_000
+"""Ticks a test may last: three years of seconds, and many hours of computing."""
 DEFAULT_INTERVAL_MS = 300_000
 """Sampling interval where neither file, test nor device has one."""
 
@@ -157,13 +160,13 @@ def fleet_of(test: CaseTable, where: str) -> Fleet:
     for entry in test.devices:
         interval_ms = entry.interval or test.interval or DEFAULT_INTERVAL_MS
         at = f"{where}: device {entry.id}"
+        series = _series(entry.input, interval_ms, f"{at}: input")
+        if entry.expected:
+            _series(entry.expected, interval_ms, f"{at}: expected")
         try:
-            series = read_series(entry.input, interval_ms)
-            if entry.expected:
-                read_series(entry.expected, interval_ms)
             made = _devices(entry, interval_ms)
-        except (NotationError, RegistryError) as error:
-            raise RuleError(f"{at}: input = {error}") from error
+        except RegistryError as error:
+            raise RuleError(f"{at}: kind = {entry.kind!r}: {error}") from error
         except TypeError as error:
             raise RuleError(f"{at}: sheet: {error}; use names of the data sheet") from error
         groups.append(_group(entry, series, interval_ms, len(devices), made, seed))
@@ -175,8 +178,20 @@ def fleet_of(test: CaseTable, where: str) -> Fleet:
     tick_ms = test.tick or math.gcd(*(step for g in groups for step in _steps(g)))
     last_ms = max(int(group.arrives_ms[-1]) for group in groups)
     duration = test.duration if test.duration is not None else -(-last_ms // tick_ms) * tick_ms
+    if duration // tick_ms > MOST_TICKS:
+        raise RuleError(
+            f"{where}: {duration_words(duration)} are {duration // tick_ms:,} ticks of "
+            f"{duration_words(tick_ms)}, more than {MOST_TICKS:,}; shorten it or give a longer tick"
+        )
     start_ms = DEFAULT_START_MS if test.start_ms is None else test.start_ms
     return Fleet(registry, tuple(groups), start_ms, tick_ms, duration)
+
+
+def _series(text: str, interval_ms: int, at: str) -> Series:
+    try:
+        return read_series(text, interval_ms)
+    except NotationError as error:
+        raise RuleError(f"{at} = {error}") from error
 
 
 def _steps(group: Group) -> tuple[int, ...]:

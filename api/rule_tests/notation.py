@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from api.rule_tests.durations import duration_ms
+from api.rule_tests.durations import duration_ms, duration_words
 from sensors.readings import Floats, Int64s
 from simulator.randomness import Keys, normal
 
@@ -33,7 +33,11 @@ _COUNT = re.compile(r"x(\d+)")
 _MARK = re.compile(r"@(late|together|reversed|twice)(?:\(([0-9a-z.]+)\))?")
 LONGEST = 50_000_000
 """Samples a series may have; beyond that memory, not the harness, is the limit."""
+LATEST_MS = 366 * 86_400_000
+"""Longest time a sample may be late: every tick of it is played."""
 _DEEPEST = 20
+_MOST_SIGMAS = 10.0
+"""Noise is never further out."""
 
 
 class NotationError(ValueError):
@@ -98,6 +102,7 @@ class _Reader:
 
     def __init__(self, text: str, interval_ms: int) -> None:
         self._text, self._interval_ms = text, interval_ms
+        self._has_sample = False
         self.at = 0
 
     def wrong(self, problem: str, fix: str) -> NotationError:
@@ -113,13 +118,13 @@ class _Reader:
             self._skip()
             if self.at >= len(self._text) or self._text[self.at] == ")":
                 return _joined(parts)
-            part = self._item(depth, parts)
+            part = self._item(depth)
             length += len(part)
             if length > LONGEST:
                 raise self.wrong(f"longer than {LONGEST} samples", "shorten it")
             parts.append(part)
 
-    def _item(self, depth: int, before: list[Series]) -> Series:
+    def _item(self, depth: int) -> Series:
         if self._text[self.at] == "(":
             if depth >= _DEEPEST:
                 raise self.wrong(f"brackets deeper than {_DEEPEST}", "flatten it")
@@ -135,10 +140,11 @@ class _Reader:
         match = _CORE.match(self._text, self.at)
         if match is None:
             raise self.wrong("not in the notation", "write a number, `_`, `stuck`, sin(…) or (…)")
-        if match["stuck"] and not any(len(part) for part in before):
+        if match["stuck"] and not self._has_sample:
             raise self.wrong("`stuck` without a sample before it", "begin with a number")
         self.at = match.end()
         part = self._arriving(self._plain(match, self._count()))
+        self._has_sample = True
         if self.at < len(self._text) and self._text[self.at] not in " \t\n()":
             raise self.wrong("more than an item", "put a space between items")
         return part
@@ -159,12 +165,20 @@ class _Reader:
             if period_ms <= 0:
                 raise self.wrong("a wave without a period", "give a period such as 24h")
             turn = 2 * np.pi * self._interval_ms / period_ms
-            base = float(match["mean"]) + float(match["high"]) * np.sin(turn * places)
+            with np.errstate(over="ignore", invalid="ignore"):
+                base = float(match["mean"]) + float(match["high"]) * np.sin(turn * places)
         else:
-            base = float(match["value"]) + float(match["step"] or 0.0) * places
+            with np.errstate(over="ignore", invalid="ignore"):
+                base = float(match["value"]) + float(match["step"] or 0.0) * places
         shows = np.full(count, -1) if match["stuck"] else places
         zeros = np.zeros(count, np.int64)
-        noise = np.full(count, float(match["noise"] or 0.0))
+        spread = float(match["noise"] or 0.0)
+        if not match["nothing"]:
+            with np.errstate(over="ignore", invalid="ignore"):
+                is_kept = np.isfinite(np.abs(base) + _MOST_SIGMAS * spread).all()
+            if not is_kept:
+                raise self.wrong("larger than a number can be kept", "write a smaller one")
+        noise = np.full(count, spread)
         return Series(base, noise, shows, zeros, zeros, np.zeros(count, np.bool_))
 
     def _count(self) -> int:
@@ -183,18 +197,29 @@ class _Reader:
             left = np.arange(len(part))[::-1]
             lag, late_ms, is_twice = part.lag, part.late_ms, part.is_twice
             if match[1] == "late":
-                try:
-                    late_ms = late_ms + duration_ms(match[2])
-                except ValueError as error:
-                    raise self.wrong(str(error), "write @late(10m)") from error
-            elif match[1] == "together":
+                late_ms = late_ms + self._lateness(match[2])
+            elif match[2] is not None:
+                raise self.wrong(f"@{match[1]} takes no time", f"write @{match[1]}")
+            if match[1] == "together":
                 lag = lag + left
             elif match[1] == "reversed":
                 lag = lag + 2 * left
-            else:
+            elif match[1] == "twice":
                 is_twice = np.ones(len(part), np.bool_)
             part = Series(part.base, part.noise, part.shows, lag, late_ms, is_twice)
         return part
+
+    def _lateness(self, text: str | None) -> int:
+        if text is None:
+            raise self.wrong("@late without a time", "write @late(10m)")
+        try:
+            span_ms = duration_ms(text)
+        except ValueError as error:
+            raise self.wrong(str(error), "write @late(10m)") from error
+        if span_ms > LATEST_MS:
+            longest = duration_words(LATEST_MS)
+            raise self.wrong(f"later than {longest}", "write `_` for what never comes")
+        return span_ms
 
     def _skip(self) -> None:
         while self.at < len(self._text) and self._text[self.at].isspace():

@@ -43,11 +43,13 @@ class Played:
 
     Attributes:
         fleet: Its devices and times.
+        rules: The rules that were tested.
         said: Everything the stages said but `Samples`.
         readings: Readings that came.
     """
 
     fleet: Fleet
+    rules: RuleSet
     said: tuple[Message, ...]
     readings: int
 
@@ -85,7 +87,7 @@ def play(
         before_ms = now_ms
         if progress is not None:
             progress(number + 1, ticks)
-    return Played(fleet, tuple(said), readings)
+    return Played(fleet, rules, tuple(said), readings)
 
 
 def needs_assess(test: CaseTable) -> bool:

@@ -1,13 +1,14 @@
 """Runs files of rule tests and reports them: text, JSON and JUnit."""
 
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from api.rule_tests.document import CaseTable, FileTable, load_tests
+from api.rule_tests.document import CaseTable, FileTable, is_rule_file, load_tests
 from api.rule_tests.expect import Failure, failures_of, timeline
 from api.rule_tests.invariants import broken_invariant
 from api.rule_tests.play import Progress, play
@@ -16,6 +17,7 @@ from pipeline.errors import RuleError
 from pipeline.rules import RuleSet
 
 SUFFIXES = (".yaml", ".yml", ".json")
+_XML = re.compile(r"[ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,16 @@ class Outcome:
 
 
 def files_in(paths: Sequence[Path]) -> list[Path]:
-    """Return the test files named, and those in folders named; RuleError when there is none."""
+    """Return the test files named, and those in folders named; RuleError when there is none.
+
+    Rule files that lie in a folder beside its tests are left out.
+    """
     found: list[Path] = []
     for path in paths:
         inside = [path]
         if path.is_dir():
             inside = sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES)
+            inside = [one for one in inside if not is_rule_file(one)]
         elif not path.is_file():
             raise RuleError(f"{path}: no such file or folder; name a file of rule tests")
         found += inside
@@ -156,7 +162,7 @@ def write_junit(outcomes: Sequence[Outcome], file: Path) -> None:
             suites[of_file] = ElementTree.SubElement(
                 root,
                 "testsuite",
-                name=str(of_file),
+                name=_xml(str(of_file)),
                 tests=str(len(mine)),
                 failures=str(sum(bool(one.failures) for one in mine)),
                 errors=str(sum(bool(one.error) for one in mine)),
@@ -165,8 +171,8 @@ def write_junit(outcomes: Sequence[Outcome], file: Path) -> None:
         case = ElementTree.SubElement(
             suites[of_file],
             "testcase",
-            name=outcome.case.test.name,
-            classname=of_file.stem,
+            name=_xml(outcome.case.test.name),
+            classname=_xml(of_file.stem),
             time=f"{outcome.seconds:.3f}",
         )
         text = "\n".join(outcome_lines(outcome))
@@ -182,4 +188,4 @@ def write_junit(outcomes: Sequence[Outcome], file: Path) -> None:
 
 def _xml(text: str) -> str:
     """Return text without the characters XML 1.0 cannot carry."""
-    return "".join(char for char in text if char in "\t\n" or char >= " ")
+    return "".join(char for char in text if char in "\t\n" or _XML.match(char))

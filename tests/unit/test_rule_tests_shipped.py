@@ -1,5 +1,6 @@
-"""Every default rule has declarative tests in `tests/rules`, and they hold."""
+"""Every rule of the shipped sets has declarative tests in `tests/rules`, and they hold."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from api.rule_tests.play import play
 from api.rule_tests.sets import only
 from api.rule_tests.suite import Case, load_cases, outcome_lines, run_case
 from pipeline.messages import Alarm, AlarmState
-from pipeline.rules import Direction, Function, default_rules
+from pipeline.rules import Direction, Function, Rule, default_rules, rules_named, shipped_sets
 from sensors.devices import device_kind
 from sensors.levels import Level
 
@@ -34,6 +35,33 @@ def test_shipped_case(case: Case) -> None:
 def test_every_default_rule_has_a_test() -> None:
     untested = sorted(set(RULES.rules) - named_in_tests(FOLDER))
     assert not untested, f"write a test in tests/rules for {untested}"
+
+
+def decides(rule: Rule) -> Rule:
+    """Return a rule without what only people read."""
+    return replace(rule, basis={}, sources=(), note="", since="", rationale=None)
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_sets() if name != "national"])
+def test_what_a_city_set_changes_or_adds_has_a_test_of_that_set(name: str) -> None:
+    chosen = rules_named(name)
+    own = [case for case in CASES if case.test.rules == name]
+    filters = [expected.filter for case in own for expected in case.test.expect]
+    tested = {str(one["rule"]) for one in filters if "rule" in one}
+    changed = {
+        rule.id
+        for rule in chosen.rules.values()
+        if rule.id not in RULES.rules or decides(rule) != decides(RULES.rules[rule.id])
+    }
+    assert sorted(changed - tested) == [], f"write a test of {name} in tests/rules"
+    closing = [
+        case
+        for case in own
+        if any("closure_depth_reached" in one.filter.values() for one in case.test.expect)
+    ]
+    kinds = {device.kind for case in closing for device in case.test.devices}
+    if chosen.closure != RULES.closure:
+        assert kinds == {"underpass_ponding", "road_ponding"}
 
 
 @pytest.mark.parametrize(("rule_id", "level"), EDGES)
