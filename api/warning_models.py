@@ -1,12 +1,10 @@
 """Warning models from outside the program: those of other packages and those read from files."""
 
-from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from pipeline.errors import RuleError
 from pipeline.rules import RuleSet
-from pipeline.warn.coupling.expression import parse
 from pipeline.warn.coupling.registry import GROUP, Registered, models_in_use
 from pipeline.warn.coupling.site import Site
 from sensors.registry import Registry
@@ -43,16 +41,10 @@ def outside_models(rules: RuleSet) -> tuple[Registered, ...]:
 
 
 def check_models(rules: RuleSet) -> None:
-    """Raise RuleError when a coupling names no model or rule, or its figures or file are wrong."""
-    models = models_in_use(Site.of(Registry.of([]), None), rules, outside_models(rules))
-    known = {*rules.rules, *(one.spec.id for one in models)}
-    for one in rules.couplings:
-        if not (one.expression and one.is_on):
-            continue
-        for atom in parse(one.expression, one.model).node.atoms():
-            if atom.rule not in known:
-                near = get_close_matches(atom.rule, sorted(known), 1)
-                hint = f"; did you mean {near[0]}?" if near else "; name a rule of the set"
-                raise RuleError(
-                    f"{rules.source}: couplings.{one.model}.expression: no rule {atom.rule!r}{hint}"
-                )
+    """Build the warning models of a rule set as the platform does, without devices.
+
+    Raises:
+        RuleError: a coupling names no model or rule, or its figures or file are wrong; but for
+            files it is a `RuleFileError` with all mistakes and their places.
+    """
+    models_in_use(Site.of(Registry.of([]), None), rules, outside_models(rules))

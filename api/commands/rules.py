@@ -11,6 +11,7 @@ from api.commands.options import JsonOption
 if TYPE_CHECKING:
     from api.rule_tests.checking import Survey
     from api.rule_tests.suite import Case, Outcome
+    from pipeline.rules import RuleSet
     from pipeline.rules.mistakes import Mistake
 
 app = typer.Typer(no_args_is_help=True, help="Check, show, test, explain and tune alarm rules.")
@@ -49,8 +50,6 @@ def check(
 
     from api.commands.errors import WRONG_USE, say
     from api.rule_tests.checking import named_in_tests, survey
-    from api.warning_models import check_models
-    from pipeline.errors import RuleError
     from pipeline.rules import load_rules, rule_text, shipped_sets
     from pipeline.rules.load import mistakes
     from pipeline.rules.mistakes import RuleFileError
@@ -60,7 +59,7 @@ def check(
     for name in files or shipped_sets():
         try:
             text = rule_text(name)
-            found = mistakes(text, name)
+            found = mistakes(text, name) or _of_models(load_rules(text, name))
         except RuleFileError as error:
             found = list(error.mistakes)
         if found:
@@ -70,16 +69,7 @@ def check(
             if not is_json:
                 say("\n".join(lines), code)
             continue
-        rules = load_rules(text, name)
-        try:
-            check_models(rules)
-        except RuleError as error:
-            code = WRONG_USE
-            results.append({"file": name, "mistakes": [{"file": name, "problem": str(error)}]})
-            if not is_json:
-                say(str(error), code)
-            continue
-        seen = survey(rules, tested)
+        seen = survey(load_rules(text, name), tested)
         results.append(
             {
                 "file": name,
@@ -197,7 +187,9 @@ def run_tests(
     seed: Annotated[int, typer.Option(help="Seed of the random inputs.", min=0)] = 1,
     is_json: JsonOption = False,
 ) -> int:
-    """Run declarative tests of rules: series in, expected alarms and levels at times (exit 1).
+    """Run declarative tests of rules: series in, expected alarms and levels at times.
+
+    Exit code 1 when an expectation is not met, 2 when a test itself is wrong.
 
     A test file says what devices show in a compact notation, in relative time, and what must
     come of it. The real stages run; no number of devices or samples is too many. A test reads:
@@ -220,7 +212,7 @@ def run_tests(
 
         tocsin rules test my-tests -k pressure --junit out/junit.xml --fuzz 200 --seed 7
     """
-    from api.commands.errors import FAILED, WrongUseError
+    from api.commands.errors import FAILED, WRONG_USE, WrongUseError
     from api.rule_tests.suite import load_cases, outcome_lines, outcomes_json, write_junit
 
     cases = load_cases(paths, chosen)
@@ -242,6 +234,8 @@ def run_tests(
             f"({readings:,} readings in {seconds:.1f} s)"
         )
     is_sound = _fuzz(cases, fuzz, seed, is_quiet=is_json) if fuzz else True
+    if any(outcome.error for outcome in failed):
+        return WRONG_USE
     return FAILED if failed or not is_sound else 0
 
 
@@ -263,7 +257,7 @@ def explain(
 
         tocsin run water-burst --out runs/b1
 
-        tocsin rules explain WP-D003 --run runs/b1
+        tocsin rules explain WP-D01-0007-6/water.pressure_drop --run runs/b1
     """
     import json
 
@@ -308,6 +302,21 @@ def _fuzz(cases: "list[Case]", count: int, seed: int, *, is_quiet: bool) -> bool
             return False
     typer.echo(f"{played} random inputs kept every invariant (seed {seed})", err=is_quiet)
     return True
+
+
+def _of_models(rules: "RuleSet") -> list["Mistake"]:
+    from api.warning_models import check_models
+    from pipeline.errors import RuleError
+    from pipeline.rules.mistakes import Mistake, RuleFileError
+
+    try:
+        check_models(rules)
+    except RuleFileError as error:
+        return list(error.mistakes)
+    except RuleError as error:  # of a model's file, or of a package that registers models
+        problem = str(error).removeprefix(f"{rules.source}: ")
+        return [Mistake(rules.source, 1, 1, "", "", problem, "")]
+    return []
 
 
 def _mistake(one: "Mistake") -> str:

@@ -1,19 +1,22 @@
 """Alarms as operators see them: how they stand, what is done about them, silences, figures."""
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, status
 
+from api.act_checks import check_matchers, check_minutes, is_in_force
 from api.alarm_view import AlarmView, alarms_of, book_of, chattering, meant, silences
+from api.controller import RunController
 from api.problems import ProblemError
-from api.routes.acting import act_on, told
+from api.routes.acting import act_on, all_acts, is_known, told
 from api.routes.dependencies import AnyRun, DrivenRun, PageAsked
+from api.run_rules import rules_in_use
 from api.run_status import Run
 from api.schemas.act import ActInfo, NewAct, NewBulkAct, NewSilence, SilenceInfo, SilenceList
 from api.schemas.alarm import AlarmInfo, AlarmKpis, AlarmList, ChatteringAlarm, ChatteringList
 from pipeline.messages import AlarmStanding, AlarmState, OperatorActKind
-from pipeline.rules import AlarmPolicy
 from pipeline.warn.management.states import AlarmEvent, Refusal, after
 
 router = APIRouter(tags=["warn"])
@@ -46,6 +49,11 @@ _CHECKED = {
     Verb.RESET: AlarmEvent.RESET,
 }
 """Acts the table of standings can refuse before they are taken."""
+_LETS_GO = {
+    Verb.UNSUPPRESS: (OperatorActKind.SUPPRESS, Refusal.NOT_SUPPRESSED),
+    Verb.IN_SERVICE: (OperatorActKind.OUT_OF_SERVICE, Refusal.NOT_OUT_OF_SERVICE),
+}
+"""Acts that undo another one → that one, and the refusal when it is not in force."""
 
 
 @router.get("/alarms", summary="List alarms")
@@ -100,8 +108,13 @@ def show_kpis(
     run: AnyRun,
     operators: Annotated[int | None, Query(ge=1, le=1000, description="on shift")] = None,
 ) -> AlarmKpis:
-    """Return the operators' load so far: per operator and 10 minutes, floods, priorities."""
-    policy = AlarmPolicy() if operators is None else AlarmPolicy(operators=operators)
+    """Return the operators' load so far: per operator and 10 minutes, floods, priorities.
+
+    Size of the shift and limits of a flood are those of the rules in force (section `alarms`);
+    `operators` takes the place of the one.
+    """
+    policy = rules_in_use(run).alarms
+    policy = policy if operators is None else replace(policy, operators=operators)
     book = book_of(run.entries(), run.about.start_ms)
     return AlarmKpis(figures=book.figures(run.status().now_ms, policy))
 
@@ -109,7 +122,7 @@ def show_kpis(
 @router.post("/alarms/acknowledge", status_code=_TAKEN, summary="Acknowledge alarms")
 def acknowledge_alarms(run: DrivenRun, body: NewBulkAct) -> ActInfo:
     """Acknowledge every alarm that stands and fits all matchers; 404 when none does."""
-    if not meant(alarms_of(run.entries()), body.matchers):
+    if not is_known(run, body.id) and not meant(alarms_of(run.entries()), body.matchers):
         raise ProblemError(
             404,
             "no-such-alarm",
@@ -130,7 +143,8 @@ def act_on_alarm(
     """Do something to one alarm with the next tick; 409 says why it cannot be done.
 
     Shelving without `minutes` is one-shot: it ends when the alarm returns to normal. No shelving
-    is longer than the rule file allows.
+    is longer than the rule file allows (422). `minutes` is for what ends by itself: shelving,
+    suppressing and taking out of service.
     """
     found = {view.entry.subject: view for view in alarms_of(run.entries())}.get(alarm)
     if found is None:
@@ -140,8 +154,12 @@ def act_on_alarm(
             f"run {run.id} has no alarm {alarm!r}; GET /runs/{run.id}/alarms lists them",
             alarm=alarm,
         )
-    _check(found, verb)
-    return act_on(run, verb.kind, alarm, body or NewAct())
+    body = body or NewAct()
+    refusal = _refusal(run, found, verb)
+    if refusal is not None and not is_known(run, body.id):
+        raise _refused(found, refusal)
+    is_checked = verb in _CHECKED or verb in _LETS_GO
+    return act_on(run, verb.kind, alarm, body, is_spent=is_checked and refusal is None)
 
 
 @router.get("/silences", summary="List silences")
@@ -154,7 +172,13 @@ def list_silences(run: AnyRun, page: PageAsked) -> SilenceList:
 
 @router.post("/silences", status_code=_TAKEN, summary="Silence alarms")
 def silence(run: DrivenRun, body: NewSilence) -> ActInfo:
-    """Keep alarms that fit all matchers from operators and from assessment for some time."""
+    """Keep alarms that fit all matchers from operators and from assessment for some time.
+
+    422 when a matcher fits nothing of the run; 409 when the `id` was used for another silence,
+    or for one that is over.
+    """
+    check_minutes(run, OperatorActKind.SILENCE, body.minutes)
+    check_matchers(run, body.matchers)
     return told(
         run,
         OperatorActKind.SILENCE,
@@ -186,20 +210,31 @@ def _page(run: Run, page: PageAsked, views: list[AlarmView]) -> AlarmList:
     return AlarmList(total=len(views), items=items)
 
 
-def _check(view: AlarmView, verb: Verb) -> None:
-    event = _CHECKED.get(verb)
-    if event is None:
-        return
-    refusal = after(view.standing, event, is_active=view.is_active, is_latching=False)
+def _refusal(run: RunController, view: AlarmView, verb: Verb) -> Refusal | None:
+    """Return why an act makes no sense as the alarm stands, None when it may be taken."""
+    if verb in _LETS_GO:
+        kind, refusal = _LETS_GO[verb]
+        now_ms = run.status().now_ms
+        return None if is_in_force(all_acts(run), kind, view.entry.subject, now_ms) else refusal
+    if verb not in _CHECKED:
+        return None
     if verb is Verb.SHELVE and view.standing is AlarmStanding.NORMAL:
-        refusal = Refusal.NO_CHANGE  # it is over: what is to come is silenced or suppressed
-    if isinstance(refusal, Refusal):
-        reason = refusal.value.removeprefix("refused_").replace("_", " ")
-        raise ProblemError(
-            409,
-            "refused",
-            f"alarm {view.entry.subject} stands as {view.standing.value}: {reason}",
-            alarm=view.entry.subject,
-            standing=view.standing.value,
-            reason=refusal.value,
-        )
+        return Refusal.NO_CHANGE  # it is over: what is to come is silenced or suppressed
+    event = _CHECKED[verb]
+    then = after(view.standing, event, is_active=view.is_active, is_latching=False)
+    return then if isinstance(then, Refusal) else None
+
+
+def _refused(view: AlarmView, refusal: Refusal) -> ProblemError:
+    reason = refusal.value.removeprefix("refused_").replace("_", " ")
+    detail = f"alarm {view.entry.subject} stands as {view.standing.value}: {reason}"
+    if refusal is Refusal.NOT_SUPPRESSED and view.standing is AlarmStanding.SUPPRESSED:
+        detail += " by an operator but by the rule file: change that"
+    return ProblemError(
+        409,
+        "refused",
+        detail,
+        alarm=view.entry.subject,
+        standing=view.standing.value,
+        reason=refusal.value,
+    )

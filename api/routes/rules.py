@@ -45,7 +45,7 @@ def change_rules(run: DrivenRun, body: NewRules) -> RulesTaken:
     try:
         check_models(rules)
     except RuleError as error:
-        raise ProblemError(422, "invalid-rules", str(error), file=body.source) from error
+        raise _refused(error, body.source) from error
     now_ms = run.status().now_ms
     name = body.id or new_id("rules", now_ms)
     run.tell(RuleText(name, body.text, body.source, body.by, now_ms))
@@ -70,6 +70,10 @@ def _loaded(text: str, source: str) -> RuleSet:
     try:
         return load_rules(text, source)
     except RuleError as error:
-        mistakes = [asdict(one) for one in getattr(error, "mistakes", ())]
-        first = dict(mistakes[0]) if mistakes else {"file": source}
-        raise ProblemError(422, "invalid-rules", str(error), mistakes=mistakes, **first) from error
+        raise _refused(error, source) from error
+
+
+def _refused(error: RuleError, source: str) -> ProblemError:
+    mistakes = [asdict(one) for one in getattr(error, "mistakes", ())]
+    first = dict(mistakes[0]) if mistakes else {"file": source}
+    return ProblemError(422, "invalid-rules", str(error), mistakes=mistakes, **first)

@@ -8,7 +8,7 @@ from fastapi import status as http
 
 from api.casebook import newest_by_subject
 from api.problems import ProblemError
-from api.routes.acting import act_on
+from api.routes.acting import act_on, is_known
 from api.routes.dependencies import AnyRun, DrivenRun, PageAsked
 from api.schemas.act import ActInfo, NewAct
 from api.schemas.warning import WarningInfo, WarningList
@@ -68,8 +68,8 @@ def judge_warning(
             f"run {run.id} has no warning {warning!r}; GET /runs/{run.id}/warnings lists them",
             warning=warning,
         )
-    stands = WarningStatus(newest[warning].data["status"])
-    if stands not in _ALLOWED[verdict]:
+    stands, body = WarningStatus(newest[warning].data["status"]), body or NewAct()
+    if stands not in _ALLOWED[verdict] and not is_known(run, body.id):
         allowed = ", ".join(sorted(_ALLOWED[verdict]))
         raise ProblemError(
             409,
@@ -78,4 +78,4 @@ def judge_warning(
             warning=warning,
             status_now=stands.value,
         )
-    return act_on(run, OperatorActKind(verdict.value), warning, body or NewAct())
+    return act_on(run, OperatorActKind(verdict.value), warning, body)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, field_validator
 from api.alarm_view import silence_id
 from api.schemas.shown import Page, event_time, page_of, shown
 from pipeline.messages import OperatorAct, OperatorActKind
+from pipeline.rules.globs import LEVEL_WORDS, fits_any, is_unclosed
 from pipeline.warn.management.matching import MATCHED
 
 _WHO = Field("operator", min_length=1, max_length=100, description="who does it")
@@ -30,7 +31,9 @@ class NewAct(BaseModel):
     by: str = _WHO
     why: str = _WHY
     minutes: Minutes | None = Field(
-        None, description="event time until it ends by itself; shelving without it is one-shot"
+        None,
+        description="event time until it ends by itself, for shelving (one-shot without it), "
+        "suppressing and taking out of service",
     )
     id: str | None = _ID
 
@@ -49,7 +52,19 @@ class _Matching(BaseModel):
         unknown = sorted(set(value) - set(MATCHED))
         if unknown:
             raise ValueError(f"no field {', '.join(unknown)}; there are {', '.join(MATCHED)}")
+        for name, glob in value.items():
+            _check_glob(name, glob)
         return value
+
+
+def _check_glob(name: str, glob: str) -> None:
+    """Raise ValueError when a pattern fits nothing, whatever the run."""
+    if not glob.strip():
+        raise ValueError(f"{name} = {glob!r}: an empty pattern fits nothing; leave it out or use *")
+    if is_unclosed(glob):
+        raise ValueError(f"{name} = {glob!r}: a `[` without `]` fits nothing; close it")
+    if name == "level" and not fits_any(glob, LEVEL_WORDS):
+        raise ValueError(f"level = {glob!r}: no such level; use one of {', '.join(LEVEL_WORDS)}")
 
 
 class NewBulkAct(_Matching):

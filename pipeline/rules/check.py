@@ -1,15 +1,16 @@
 """What a rule file must satisfy beyond its shape, so that its numbers make sense together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
 from pipeline.rules.build import MILDEST_FIRST, device_limits, every, figures_of, some, windows_of
 from pipeline.rules.document import Document, FigureTable, RuleTable
 from pipeline.rules.functions import FUNCTIONS, FigureSheet
-from pipeline.rules.mistakes import Path
+from pipeline.rules.mistakes import Flaw, Path
+from pipeline.rules.naming import chain_flaws, silence_flaws, source_flaws
+from pipeline.rules.signal import Function
+from pipeline.rules.watching import figure_unit_flaws, watching_flaws
 from sensors.levels import Level
-from sensors.quantities import QUANTITIES
 
 LONGEST_HOLD = 8
 """Most samples an m-of-n hold may look back on."""
@@ -19,43 +20,22 @@ _UNITS = {"_cm": "cm", "_mm": "mm", "_min": "min", "_m": "m", "_s": "s"}
 """End of a figure's name → its unit."""
 
 
-class Flaw(NamedTuple):
-    """A contradiction: where, the value there, what is wrong and what to do."""
-
-    path: Path
-    value: object
-    problem: str
-    fix: str
-
-
 def flaws(document: Document) -> Iterator[Flaw]:
     """Yield everything of a document that contradicts itself, in the order of the file."""
     for name, table in document.rules.items():
         path: Path = ("rules", name)
-        yield from _select(table, path)
+        yield from watching_flaws(table, path)
         yield from _signal(table, path)
-        yield from _unit(table, path)
         yield from _holds(table, path)
         yield from _steps(table, path)
-        yield from _references(document, table, path)
+        yield from chain_flaws(document, table, path)
     yield from _closure(document)
     yield from _alarms(document)
     yield from _couplings(document)
-    yield from _silences(document)
+    yield from silence_flaws(document)
+    yield from source_flaws(document)
     yield from _risk(document)
     yield from _device(document)
-
-
-def _select(table: RuleTable, path: Path) -> Iterator[Flaw]:
-    chosen = table.select
-    quantity = chosen.quantity
-    if quantity and quantity not in QUANTITIES:
-        known = ", ".join(sorted(QUANTITIES))
-        yield Flaw((*path, "select", "quantity"), quantity, "no such quantity", f"use {known}")
-    if not quantity and not chosen.kinds:
-        yield Flaw(
-            (*path, "select"), None, "neither kinds nor quantity", "say which devices: give both"
-        )
 
 
 def _signal(table: RuleTable, path: Path) -> Iterator[Flaw]:
@@ -70,10 +50,22 @@ def _signal(table: RuleTable, path: Path) -> Iterator[Flaw]:
             yield Flaw((*at, name), None, problem, f"remove it; it takes {known}")
         else:
             yield from _figure(sheet.figures[name], figure, (*at, name))
+            yield from figure_unit_flaws(sheet.figures[name], figure, table, (*at, name))
     for name, one in sheet.figures.items():
         if one.is_required and name not in given:
             problem = f"{function.value} needs {name} ({one.means})"
             yield Flaw(at, None, problem, f"give {name} in {one.unit}")
+    if function is Function.NIGHT_RATIO:
+        yield from _night(table, at)
+
+
+def _night(table: RuleTable, at: Path) -> Iterator[Flaw]:
+    figures = {name: one.default for name, one in FUNCTIONS[Function.NIGHT_RATIO].figures.items()}
+    given = {name: one.value for name, one in figures_of(table).items()}
+    begins, ends = ({**figures, **given}[name] for name in ("from_h", "to_h"))
+    if isinstance(begins, float) and isinstance(ends, float) and ends <= begins:
+        problem = f"the night of {begins:g} h to {ends:g} h is none"
+        yield Flaw((*at, "to_h"), ends, problem, "end it after its beginning, by 24 h")
 
 
 def _figure(sheet: FigureSheet, figure: FigureTable, path: Path) -> Iterator[Flaw]:
@@ -88,18 +80,6 @@ def _figure(sheet: FigureSheet, figure: FigureTable, path: Path) -> Iterator[Fla
             yield Flaw(path, value, f"outside {bounds} {sheet.unit}", "change it")
         elif sheet.is_count and value != int(value):
             yield Flaw(path, value, "not a whole number", "round it")
-    if figure.unit and "{" not in sheet.unit and figure.unit != sheet.unit:
-        yield Flaw(path, figure.unit, f"{sheet.name} is in {sheet.unit}", "convert it")
-
-
-def _unit(table: RuleTable, path: Path) -> Iterator[Flaw]:
-    quantity = QUANTITIES.get(table.select.quantity)
-    if quantity is None:
-        return
-    unit = FUNCTIONS[table.signal.function].unit_of(quantity.unit)
-    if table.unit != unit:
-        what = f"{table.signal.function.value} of {quantity.name} is in {unit!r}"
-        yield Flaw((*path, "unit"), table.unit, what, "give the thresholds in that unit")
 
 
 def _holds(table: RuleTable, path: Path) -> Iterator[Flaw]:
@@ -148,25 +128,6 @@ def _has_windows(table: RuleTable) -> bool:
     return window is not None and not (isinstance(window.value, list) and len(window.value) != 4)
 
 
-def _references(document: Document, table: RuleTable, path: Path) -> Iterator[Flaw]:
-    rules = document.rules
-    parent = table.chain_of
-    if parent and (parent not in rules or rules[parent] is table):
-        yield Flaw((*path, "chain_of"), parent, "no other rule of that id", "name one, or leave it")
-    if not document.sources:
-        return
-    lists: Mapping[tuple[str, ...], list[str]] = {(): []}
-    if isinstance(table.sources, list):
-        lists = {("sources",): table.sources}
-    else:
-        lists = {("sources", lv.colour): keys for lv, keys in some(table.sources).items()}
-    lists = {**lists, **{("signal", k): f.sources for k, f in figures_of(table).items()}}
-    for where, keys in lists.items():
-        for key in keys:
-            if key not in document.sources:
-                yield Flaw((*path, *where), key, "no such source", "add it to `sources`")
-
-
 def _closure(document: Document) -> Iterator[Flaw]:
     for name in ("underpass_cm", "road_cm"):
         yield from _positive(getattr(document.closure, name), ("closure", name))
@@ -198,14 +159,6 @@ def _couplings(document: Document) -> Iterator[Flaw]:
         if table.expression and table.file:
             problem = "both an expression and a file"
             yield Flaw(path, None, problem, "a model is one of them: remove the other")
-
-
-def _silences(document: Document) -> Iterator[Flaw]:
-    for name, one in document.silences.items():
-        if bool(one.begins) != bool(one.ends):
-            missing = "ends" if one.begins else "begins"
-            problem = f"{missing} is missing: a schedule has both"
-            yield Flaw(("silences", name), None, problem, f"add {missing} as HH:MM")
 
 
 def _risk(document: Document) -> Iterator[Flaw]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from pipeline.rules.globs import instead_of
 from pipeline.rules.marks import Tree
 from pipeline.rules.mistakes import Mistake, Path, shown
 from pipeline.rules.signal import Function
@@ -11,6 +12,8 @@ from pipeline.rules.signal import Function
 LONGEST_CHAIN = 8
 """Sets that may extend one another (the shipped ones: two)."""
 FORMAT = 1
+_OF_A_RULE = ("domain", "indicator", "select")
+"""Keys of which a rule that is defined, here or in a base, has at least one."""
 
 Fetch = Callable[[str], Tree | None]
 """Returns the tree of a shipped set by its name, None when there is none of that name."""
@@ -67,8 +70,19 @@ def finished(tree: Tree) -> Tree:
     for name, rule in kept.items():
         if isinstance(rule, dict) and any(one == rule.get("chain_of") for one in gone):
             kept[name] = {key: value for key, value in rule.items() if key != "chain_of"}
+    for name in rules:
+        if name in gone and rules[name]["enabled"] is False:
+            _check_dropped(tree, name, rules)
     tree.data = {**tree.data, "rules": kept}
     return tree
+
+
+def _check_dropped(tree: Tree, name: str, rules: Mapping[str, Any]) -> None:
+    """Note a rule that is switched off and is nowhere defined: its name is most often wrong."""
+    if any(key in rules[name] for key in _OF_A_RULE):
+        return
+    fix = instead_of(name, (other for other in rules if other != name), "remove it")
+    tree.mistakes.append(tree.mistake(("rules", name), "no base has this rule to drop", fix))
 
 
 def _refuse(tree: Tree, *mistakes: Mistake) -> Tree:

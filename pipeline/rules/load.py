@@ -16,7 +16,7 @@ from pipeline.rules.check import flaws
 from pipeline.rules.document import FORMS, Document
 from pipeline.rules.layers import finished, layered
 from pipeline.rules.marks import Tree, read_tree
-from pipeline.rules.mistakes import Mistake, Path, RuleFileError, shown
+from pipeline.rules.mistakes import Flaw, Mistake, Path, RuleFileError, shown
 from pipeline.rules.ruleset import RuleSet
 
 DEFAULT = "national"
@@ -101,6 +101,11 @@ def flattened(text: str, source: str) -> str:
     return yaml.safe_dump(tree.data, sort_keys=False, allow_unicode=True, width=100)
 
 
+def located(rules: RuleSet, found: Iterable[Flaw]) -> list[Mistake]:
+    """Return flaws of a rule set that only its use shows, with their places in its file."""
+    return _placed(_tree(rules.text, rules.source) if rules.text else Tree(rules.source), found)
+
+
 def _is_set(name: str) -> bool:
     return name.endswith(".yaml")
 
@@ -146,11 +151,16 @@ def _validate(tree: Tree) -> tuple[list[Mistake], Document | None]:
             one = _mistake(tree, it)
             found.setdefault((one.line, one.key), one)
         return _in_order(tree, _misnamed(tree, found.values())), None
-    found_flaws = [
+    return _placed(tree, flaws(document)), document
+
+
+def _placed(tree: Tree, found: Iterable[Flaw]) -> list[Mistake]:
+    """Return flaws with their places, in the order of the file."""
+    told = [
         tree.mistake(one.path, one.problem, one.fix, "" if one.value is None else shown(one.value))
-        for one in flaws(document)
+        for one in found
     ]
-    return _in_order(tree, found_flaws), document
+    return _in_order(tree, told)
 
 
 def _in_order(tree: Tree, found: Iterable[Mistake]) -> list[Mistake]:

@@ -2,11 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.errors import RuleError
 
 Path = tuple[str | int, ...]
 """Keys and places from the top of a document down to one value."""
+
+
+class Flaw(NamedTuple):
+    """A contradiction: where, the value there (None: not shown), what is wrong and what to do."""
+
+    path: Path
+    value: object
+    problem: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,8 +153,8 @@ def test_a_model_of_another_package_is_used_with_its_figures() -> None:
     ("coupling", "words"),
     [
         (Coupling("gas.sniff"), ["couplings.gas.sniff", "no such warning model", "gas.biogas"]),
-        (Coupling("any.crowd", figures={"reach": 1.0}), ["any.crowd.reach", "reach_m"]),
-        (Coupling("any.crowd", figures={"reach_m": -1.0}), ["any.crowd.reach_m = -1", "in m"]),
+        (Coupling("any.crowd", figures={"reach": 1.0}), ["any.crowd.figures.reach = 1", "reach_m"]),
+        (Coupling("any.crowd", figures={"reach_m": -1.0}), ["crowd.figures.reach_m = -1", "in m"]),
         (Coupling("our.onnx", file="m.onnx"), ["our.onnx.file = 'm.onnx'", "onnx_model"]),
     ],
     ids=["unknown", "unknown figure", "negative", "file not loaded"],

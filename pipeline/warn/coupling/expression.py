@@ -125,6 +125,23 @@ Near = Callable[[str], list[Alarm]]
 """Rule → its alarms near the place in question."""
 
 
+def every_atom(node: Node) -> tuple[Atom, ...]:
+    """Return all atoms left to right, also those that must not stand."""
+    if isinstance(node, Atom):
+        return (node,)
+    parts = (node.part,) if isinstance(node, Not) else node.parts
+    return tuple(atom for part in parts for atom in every_atom(part))
+
+
+class ExpressionError(RuleError):
+    """An expression cannot be read: where it stands, and what is wrong with it and what to do."""
+
+    def __init__(self, where: str, text: str, problem: str, fix: str) -> None:
+        """Take file and key, the expression, the mistake with its position, and the fix."""
+        self.problem, self.fix = problem, fix
+        super().__init__(f"{where}: {problem} in {text!r}; {fix}")
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A parsed expression."""
@@ -142,7 +159,7 @@ def parse(text: str, where: str) -> Expression:
         where: File and key, for messages.
 
     Raises:
-        RuleError: with the position of the mistake, what stands there and what could.
+        ExpressionError: with the position of the mistake, what stands there and what could.
     """
     return _Parser(text, where).expression()
 
@@ -297,12 +314,10 @@ class _Parser:
     def _is(self, text: str) -> bool:
         return self._peek()[1] == text
 
-    def _here(self, wanted: str) -> RuleError:
+    def _here(self, wanted: str) -> ExpressionError:
         _, text, place = self._peek()
         return self._wrong(place, text or "the end", wanted)
 
-    def _wrong(self, place: int, found: str, wanted: str) -> RuleError:
-        return RuleError(
-            f"{self._where}: position {place + 1}: found {found!r} in {self._text!r}; "
-            f"write {wanted}"
-        )
+    def _wrong(self, place: int, found: str, wanted: str) -> ExpressionError:
+        problem = f"position {place + 1}: found {found!r}"
+        return ExpressionError(self._where, self._text, problem, f"write {wanted}")

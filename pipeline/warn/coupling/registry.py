@@ -1,16 +1,23 @@
 """The registry of warning models: which there are, what each says of itself, how it is built."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from pipeline.errors import RuleError
-from pipeline.rules import RuleSet
+from pipeline.rules import RuleFileError, RuleSet
+from pipeline.rules.globs import instead_of
+from pipeline.rules.load import located
 from pipeline.rules.management import Coupling
+from pipeline.rules.mistakes import Flaw
 from pipeline.warn.coupling.claims import WarningModel
 from pipeline.warn.coupling.columns import level_figure
 from pipeline.warn.coupling.evidence import Crowd, Hotline, NoCorroboration
-from pipeline.warn.coupling.expression import ExpressionModel, parse
+from pipeline.warn.coupling.expression import (
+    ExpressionError,
+    ExpressionModel,
+    every_atom,
+    parse,
+)
 from pipeline.warn.coupling.flood import BurstPonding, RainLevelPump
 from pipeline.warn.coupling.gas import Biogas, DeviceDrift, Digging, LeakNeighbours
 from pipeline.warn.coupling.site import Site
@@ -81,18 +88,30 @@ def models_in_use(
     files, looked up outside the core) likewise. A coupling with an expression is a model too.
 
     Raises:
-        RuleError: a coupling names no known model, or a figure or expression is wrong.
+        RuleFileError: couplings name no known model or rule, or their figures or expressions are
+            wrong; all mistakes, with their places in the file.
     """
     known = {one.spec.id: one for one in (*own_models(), *models)}
     couplings = {one.model: one for one in rules.couplings}
+    flaws: list[Flaw] = []
     for coupling in rules.couplings:
         if coupling.expression:
-            known[coupling.model] = _of_expression(coupling, rules.source)
-        elif coupling.model not in known and coupling.is_on:
-            raise RuleError(_unknown(coupling, rules.source, known))
+            try:
+                known[coupling.model] = _of_expression(coupling, rules.source)
+            except ExpressionError as error:
+                path = ("couplings", coupling.model, "expression")
+                flaws.append(Flaw(path, coupling.expression, error.problem, error.fix))
+        elif coupling.model not in known and (coupling.is_on or not coupling.file):
+            flaws.append(_unknown(coupling, known))
+    chosen = {model: couplings.get(model, Coupling(model)) for model in sorted(known)}
+    names = {*rules.rules, *known}
+    for model, coupling in chosen.items():
+        if coupling.is_on:
+            flaws += [*known[model].spec.flaws(coupling.figures), *_unknown_rules(coupling, names)]
+    if flaws:
+        raise RuleFileError(located(rules, flaws))
     used: list[InUse] = []
-    for model in sorted(known):
-        coupling = couplings.get(model, Coupling(model))
+    for model, coupling in chosen.items():
         if coupling.is_on:
             figures = known[model].spec.values(coupling.figures, rules.source)
             used.append(InUse(known[model].spec, figures, known[model].build(site, figures)))
@@ -103,11 +122,11 @@ def without(rules: RuleSet, model: str) -> RuleSet:
     """Return a rule set with one warning model off, for ablation.
 
     Raises:
-        RuleError: there is no such model in the program or in the set.
+        RuleFileError: there is no such model in the program or in the set.
     """
     mine = {one.model: one for one in rules.couplings}
     if model not in mine and model not in _OWN:
-        raise RuleError(_unknown(Coupling(model), rules.source, {**_OWN, **mine}))
+        raise RuleFileError(located(rules, [_unknown(Coupling(model), {**_OWN, **mine})]))
     kept = [one for one in rules.couplings if one.model != model]
     off = replace(mine.get(model, Coupling(model)), is_on=False)
     return replace(rules, couplings=(*kept, off))
@@ -171,7 +190,7 @@ def _of_expression(coupling: Coupling, source: str) -> Registered:
 
 
 def _expression_spec(coupling: Coupling) -> ModelSpec:
-    atoms = parse(coupling.expression, coupling.model).node.atoms()
+    atoms = every_atom(parse(coupling.expression, coupling.model).node)
     return ModelSpec(
         id=coupling.model,
         version="1",
@@ -186,14 +205,24 @@ def _expression_spec(coupling: Coupling) -> ModelSpec:
     )
 
 
-def _unknown(coupling: Coupling, source: str, known: Mapping[str, object]) -> str:
+def _unknown(coupling: Coupling, known: Mapping[str, object]) -> Flaw:
+    path = ("couplings", coupling.model)
     if coupling.file:
-        return (
-            f"{source}: couplings.{coupling.model}.file = {coupling.file!r}: the file was not "
-            "loaded; pass pipeline.adapters.onnx_model.onnx_model(...) as one of `models`"
-        )
-    return (
-        f"{source}: couplings.{coupling.model}: no such warning model; there are "
-        f"{', '.join(sorted(known))}; give one of them, an expression or a file, or install the "
-        f"package that registers it under {GROUP}"
+        fix = "pass pipeline.adapters.onnx_model.onnx_model(...) as one of `models`"
+        return Flaw((*path, "file"), coupling.file, "the file was not loaded", fix)
+    fix = (
+        f"there are {', '.join(sorted(known))}; give one of them, an expression or a file, or "
+        f"install the package that registers it under {GROUP}"
     )
+    return Flaw(path, None, "no such warning model", instead_of(coupling.model, known, fix))
+
+
+def _unknown_rules(coupling: Coupling, names: Collection[str]) -> Iterator[Flaw]:
+    """Yield the rules and models of an expression that there are none of."""
+    if not coupling.expression:
+        return
+    atoms = every_atom(parse(coupling.expression, coupling.model).node)
+    for rule in dict.fromkeys(atom.rule for atom in atoms if atom.rule not in names):
+        fix = instead_of(rule, names, "name a rule of the set")
+        path = ("couplings", coupling.model, "expression")
+        yield Flaw(path, None, f"no rule {rule!r}", fix)

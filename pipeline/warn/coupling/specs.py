@@ -1,14 +1,17 @@
 """What warning models say of themselves: inputs, outputs, figures, and what they may not claim."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from math import inf
 from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
 from pipeline.errors import RuleError
+from pipeline.rules.mistakes import Flaw, key_of
 
 EFFECTS = ("raise", "lower", "hold", "explain", "consequence", "forecast")
 """Effects a model may have: those of `FindingEffect`, and a forecast, which is an alarm."""
@@ -16,11 +19,43 @@ _BASES = ("quoted", "example", "proposed")
 
 
 class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A figure of a model: its default, unit (UCUM) and where it comes from."""
+    """A figure of a model: its default, unit (UCUM), where it comes from, and its bounds.
+
+    `is_count` says that it is a whole number. `level`, `confidence` and `threshold` have bounds
+    of their own (`_MEANT`) when none are given.
+    """
 
     value: float
     unit: str
     basis: str
+    low: float = 0.0
+    high: float = inf
+    is_count: bool = False
+
+
+class _Bounds(NamedTuple):
+    low: float
+    high: float
+    is_count: bool
+
+    def has(self, value: float) -> bool:
+        if not (self.low <= value <= self.high and value < inf):
+            return False
+        return not self.is_count or value == int(value)
+
+    def __str__(self) -> str:
+        to = f"{self.low:g} or more" if self.high == inf else f"{self.low:g} to {self.high:g}"
+        return f"a whole number, {to}" if self.is_count else f"a size of {to}"
+
+
+_MEANT: Mapping[str, _Bounds] = MappingProxyType(
+    {
+        "level": _Bounds(0.0, 4.0, True),
+        "confidence": _Bounds(0.0, 1.0, False),
+        "threshold": _Bounds(0.0, 1.0, False),
+    }
+)
+"""Figures that mean the same in every model: a level's number (0 none), and probabilities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +87,33 @@ class ModelSpec:
     may_not_claim: str
     figures: Mapping[str, Figure]
 
+    def flaws(self, changed: Mapping[str, float]) -> Iterator[Flaw]:
+        """Yield figures of a rule set that the model does not have, or that are out of bounds."""
+        for name, value in changed.items():
+            path = ("couplings", self.id, "figures", name)
+            if name not in self.figures:
+                known = f"it has {', '.join(sorted(self.figures)) or 'none'}"
+                yield Flaw(path, value, "the model has no such figure", known)
+            elif not self._bounds(name).has(value):
+                unit = self.figures[name].unit
+                fix = f"give {self._bounds(name)}" + (f" in {unit}" if unit != "1" else "")
+                yield Flaw(path, value, "out of bounds", fix)
+
     def values(self, changed: Mapping[str, float], source: str) -> dict[str, float]:
         """Return every figure's value, those of a rule set before the defaults.
 
         Raises:
-            RuleError: `changed` names a figure the model does not have, or not a size.
+            RuleError: `changed` names a figure the model does not have, or one out of bounds.
         """
-        for name, value in changed.items():
-            if name not in self.figures:
-                raise RuleError(
-                    f"{source}: couplings.{self.id}.{name} = {value:g}: the model has no such "
-                    f"figure; it has {', '.join(sorted(self.figures)) or 'none'}"
-                )
-            if not 0.0 <= value < float("inf"):
-                raise RuleError(
-                    f"{source}: couplings.{self.id}.{name} = {value:g}: give a size of 0 or more "
-                    f"in {self.figures[name].unit}"
-                )
+        for one in self.flaws(changed):
+            raise RuleError(f"{source}: {key_of(one.path)} = {one.value}: {one.problem}; {one.fix}")
         return {name: changed.get(name, one.value) for name, one in self.figures.items()}
+
+    def _bounds(self, name: str) -> _Bounds:
+        figure = self.figures[name]
+        given = _Bounds(figure.low, figure.high, figure.is_count)
+        meant = _MEANT.get(name, given)
+        return meant if given == (0.0, inf, False) and meant.has(figure.value) else given
 
 
 class _Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,7 +187,6 @@ def _check(spec: ModelSpec, source: str) -> None:
                 f"{where}.figures.{name}.basis = {figure.basis!r}: begin with quoted, example or "
                 "proposed"
             )
-        if figure.value < 0:
-            raise RuleError(
-                f"{where}.figures.{name}.value = {figure.value:g}: give a size of 0 or more"
-            )
+        bounds = _Bounds(figure.low, figure.high, figure.is_count)
+        if not bounds.has(figure.value):
+            raise RuleError(f"{where}.figures.{name}.value = {figure.value:g}: give {bounds}")
