@@ -10,11 +10,10 @@ from api.casebook import of_kind
 from api.problems import ProblemError
 from api.run_rules import rules_in_use
 from api.run_status import Run
-from api.warning_models import outside_models
+from api.warning_models import alarm_names, outside_models
 from pipeline.messages import OperatorAct, OperatorActKind
 from pipeline.ports import LogEntry
 from pipeline.rules.globs import fits_any, instead_of
-from pipeline.warn.coupling.registry import own_models
 from pipeline.warn.management.records import tag_of
 
 MINUTE_MS = 60_000
@@ -73,14 +72,12 @@ def check_matchers(run: Run, matchers: Mapping[str, str]) -> None:
             raise _wrong(f"matchers.{name}", glob, f"fits no {name}; {fix}")
 
 
-def acts_of(entries: Sequence[LogEntry], told: Iterable[OperatorAct]) -> list[OperatorAct]:
-    """Return the acts in a log, then those that were told and wait for a tick."""
-    logged = [
+def acts_of(entries: Sequence[LogEntry]) -> list[OperatorAct]:
+    """Return the acts in a log."""
+    return [
         msgspec.convert(entry.data, OperatorAct, strict=False)
         for entry in of_kind(entries, "OperatorAct")
     ]
-    known = {act.id for act in logged}
-    return [*logged, *(act for act in told if act.id not in known)]
 
 
 def is_in_force(
@@ -136,8 +133,7 @@ def _words(run: Run, name: str) -> Sequence[str] | None:
     if name == "rule":
         rules = rules_in_use(run)
         installed = outside_models(replace(rules, couplings=()))
-        models = {one.spec.id for one in (*own_models(), *installed)}
-        return sorted({*rules.rules, *models, *(one.model for one in rules.couplings)})
+        return sorted(alarm_names(rules, installed))
     return None
 
 

@@ -1,11 +1,14 @@
 """Warning models from outside the program: those of other packages and those read from files."""
 
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from pipeline.errors import RuleError
-from pipeline.rules import RuleSet
-from pipeline.warn.coupling.registry import GROUP, Registered, models_in_use
+from pipeline.rules import RuleFileError, RuleSet
+from pipeline.rules.load import located
+from pipeline.rules.naming import unmatched_flaws
+from pipeline.warn.coupling.registry import GROUP, Registered, models_in_use, own_models
 from pipeline.warn.coupling.site import Site
 from sensors.registry import Registry
 
@@ -44,7 +47,18 @@ def check_models(rules: RuleSet) -> None:
     """Build the warning models of a rule set as the platform does, without devices.
 
     Raises:
-        RuleError: a coupling names no model or rule, or its figures or file are wrong; but for
-            files it is a `RuleFileError` with all mistakes and their places.
+        RuleError: a coupling names no model or rule, its figures or file are wrong, or a silence
+            or inhibition is for no rule and no model; but for files it is a `RuleFileError` with
+            all mistakes and their places.
     """
-    models_in_use(Site.of(Registry.of([]), None), rules, outside_models(rules))
+    outside = outside_models(rules)
+    models_in_use(Site.of(Registry.of([]), None), rules, outside)
+    flaws = list(unmatched_flaws(rules, alarm_names(rules, outside)))
+    if flaws:
+        raise RuleFileError(located(rules, flaws))
+
+
+def alarm_names(rules: RuleSet, outside: Sequence[Registered]) -> set[str]:
+    """Return what alarms can have for a rule: ids of rules and of all models, on or off."""
+    models = {one.spec.id for one in (*own_models(), *outside)}
+    return {*rules.rules, *models, *(one.model for one in rules.couplings)}

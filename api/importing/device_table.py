@@ -41,7 +41,7 @@ def device_rows(mapping: Mapping, base: Path) -> Rows:
         where = f"{file}: line {number}"
         if None in line:
             raise MappingError(f"{where}: has more fields than the head; see devices_table, csv")
-        given = {key: text for key, text in line.items() if text not in (None, "")}
+        given = {key: text for key, text in line.items() if key and text not in (None, "")}
         name = given.pop("device", None)
         if name is None:
             raise MappingError(f"{where}: device: missing; name the device as the data does")

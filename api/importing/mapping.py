@@ -147,12 +147,6 @@ class CsvSpec(_Part):
     encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     skip_rows: int = Field(0, ge=0, description="lines before the head")
 
-    @model_validator(mode="after")
-    def _differ(self) -> Self:
-        if self.delimiter == self.decimal:
-            raise ValueError(f"delimiter and decimal are both {self.decimal!r}; correct one")
-        return self
-
 
 class Mapping(_Part):
     """A whole mapping file; see `examples/import/`."""

@@ -52,7 +52,7 @@ def times_ms(column: pa.ChunkedArray, format_: str, zone: str, where: str) -> tu
             f"`format`: iso, {', '.join(EPOCHS)}, or a pattern such as %d/%m/%Y %H:%M"
         )
     if len(is_read):
-        shown = column[int(np.flatnonzero(is_read)[0])].as_py()
+        shown = column.slice(int(np.flatnonzero(is_read)[0]), 1)
         _check_years(moments[is_read], shown, format_, where)
     return moments, is_read
 
@@ -70,8 +70,11 @@ def moment_text(time_ms: int) -> str:
     return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _check_years(moments: Int64s, shown: object, format_: str, where: str) -> None:
-    """Refuse a column of which no moment can be meant; single wild ones are dealt with later."""
+def _check_years(moments: Int64s, shown: pa.ChunkedArray, format_: str, where: str) -> None:
+    """Refuse a column of which no moment can be meant; single wild ones are dealt with later.
+
+    `shown` holds the first value that was read.
+    """
     is_absurd = not is_likely(moments).any()
     old_ms, low_ms, high_ms = _MODERN_MS
     meant = ""
@@ -83,7 +86,7 @@ def _check_years(moments: Int64s, shown: object, format_: str, where: str) -> No
                 meant = f": as {other!r} they lie in {moment_text(int(first_ms))[:4]}"
     if is_absurd or meant:
         raise MappingError(
-            f"{where}: read as {format_!r} all moments are absurd, such as {shown!r} = "
+            f"{where}: read as {format_!r} all moments are absurd, such as {_first(shown)!r} = "
             f"{moment_text(int(moments[0]))}; correct `time.format`{meant}"
         )
 
@@ -93,8 +96,15 @@ def _first(column: pa.ChunkedArray) -> object:
     for chunk in column.chunks:
         filled = chunk.drop_null()
         if len(filled):
-            return filled[0].as_py()
+            return _plain(filled[:1])
     return None
+
+
+def _plain(value: pa.Array) -> object:
+    """Return one value for people; Python has no moments of nanoseconds or of the year 12000."""
+    if pa.types.is_timestamp(value.type):
+        return pc.strftime(pc.cast(value, pa.timestamp("ms"), safe=False))[0].as_py()
+    return value[0].as_py()
 
 
 def _read(column: pa.ChunkedArray, format_: str, zone: str) -> tuple[Int64s, Bools]:

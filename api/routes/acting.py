@@ -1,7 +1,9 @@
 """Tells the platform of a run what an operator does."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import count
+from threading import Lock, RLock
 from weakref import WeakKeyDictionary
 
 from api.act_checks import MINUTE_MS, acts_of, check_minutes, is_over, is_same
@@ -11,8 +13,22 @@ from api.schemas.act import ActInfo, NewAct
 from pipeline.messages import OperatorAct, OperatorActKind
 
 _NUMBERS = count(1)
-_TOLD: WeakKeyDictionary[RunController, dict[str, OperatorAct]] = WeakKeyDictionary()
-"""Acts the runs of this server were told, by id: those of the last tick are in no log yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Acts a run was told that are in no log yet, by id.
+
+    `lock` is held while an act is compared with those before and told: requests come in several
+    threads.
+    """
+
+    lock: RLock = field(default_factory=RLock)
+    waiting: dict[str, OperatorAct] = field(default_factory=dict)
+
+
+_TOLD: WeakKeyDictionary[RunController, _Told] = WeakKeyDictionary()
+_OPENING = Lock()
 
 
 def act_on(
@@ -72,10 +88,12 @@ def told(
         until_ms=now_ms + round(minutes * MINUTE_MS) if minutes else 0,
         matchers=dict(matchers or {}),
     )
-    before = _before(run, act, is_spent=is_spent)
-    if before is None:
-        run.tell(act)
-        _TOLD.setdefault(run, {})[act.id] = act
+    told_before = _told_to(run)
+    with told_before.lock:
+        before = _before(run, act, is_spent=is_spent)
+        if before is None:
+            run.tell(act)
+            told_before.waiting[act.id] = act
     return ActInfo.of(before or act, run.about.utc_offset_ms)
 
 
@@ -86,12 +104,22 @@ def is_known(run: RunController, name: str | None) -> bool:
 
 def all_acts(run: RunController) -> list[OperatorAct]:
     """Return the acts of a run, those that wait for a tick last."""
-    return acts_of(run.entries(), _TOLD.get(run, {}).values())
+    told_before = _told_to(run)
+    with told_before.lock:
+        logged = acts_of(run.entries())
+        for act in logged:
+            told_before.waiting.pop(act.id, None)
+        return [*logged, *told_before.waiting.values()]
 
 
 def new_id(kind: str, now_ms: int) -> str:
     """Return an id no other act of this server has."""
     return f"{kind}-{now_ms}-{next(_NUMBERS)}"
+
+
+def _told_to(run: RunController) -> _Told:
+    with _OPENING:
+        return _TOLD.setdefault(run, _Told())
 
 
 def _before(run: RunController, act: OperatorAct, *, is_spent: bool) -> OperatorAct | None:
@@ -100,7 +128,7 @@ def _before(run: RunController, act: OperatorAct, *, is_spent: bool) -> Operator
     before = next((one for one in acts if one.id == act.id), None)
     if before is None:
         return None
-    is_done = any(one.id == act.id for one in acts_of(run.entries(), ()))
+    is_done = act.id not in _told_to(run).waiting
     is_ended = is_done and (is_spent or is_over(acts, before, act.time_ms))
     if is_same(before, act) and not is_ended:
         return before

@@ -17,6 +17,7 @@ from api.run_status import Run
 from api.schemas.act import ActInfo, NewAct, NewBulkAct, NewSilence, SilenceInfo, SilenceList
 from api.schemas.alarm import AlarmInfo, AlarmKpis, AlarmList, ChatteringAlarm, ChatteringList
 from pipeline.messages import AlarmStanding, AlarmState, OperatorActKind
+from pipeline.rules import AlarmPolicy
 from pipeline.warn.management.states import AlarmEvent, Refusal, after
 
 router = APIRouter(tags=["warn"])
@@ -113,7 +114,7 @@ def show_kpis(
     Size of the shift and limits of a flood are those of the rules in force (section `alarms`);
     `operators` takes the place of the one.
     """
-    policy = rules_in_use(run).alarms
+    policy = _policy(run)
     policy = policy if operators is None else replace(policy, operators=operators)
     book = book_of(run.entries(), run.about.start_ms)
     return AlarmKpis(figures=book.figures(run.status().now_ms, policy))
@@ -208,6 +209,14 @@ def end_silence(run: DrivenRun, silence_id: str) -> ActInfo:
 def _page(run: Run, page: PageAsked, views: list[AlarmView]) -> AlarmList:
     items = [AlarmInfo.of(view, run.about.utc_offset_ms) for view in page.of(views)]
     return AlarmList(total=len(views), items=items)
+
+
+def _policy(run: Run) -> AlarmPolicy:
+    """Return the figures of the shift; the default for an old run whose rules are refused today."""
+    try:
+        return rules_in_use(run).alarms
+    except ProblemError:
+        return AlarmPolicy()
 
 
 def _refusal(run: RunController, view: AlarmView, verb: Verb) -> Refusal | None:

@@ -3,6 +3,7 @@
 import math
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -12,6 +13,7 @@ from typing import Any
 from api.rule_tests.document import CaseTable, ExpectTable
 from api.rule_tests.durations import duration_ms, duration_words
 from api.rule_tests.fleet import Fleet
+from api.warning_models import alarm_names, outside_models
 from pipeline.errors import RuleError
 from pipeline.rules import RuleSet, default_rules
 from sensors.devices import device_kinds
@@ -87,8 +89,9 @@ def _names(
 ) -> Mapping[str, Callable[[], Collection[str]]]:
     """Return field → the names it may have; worked out only when a filter has the field."""
     registry = fleet.registry
-    models = {one.model for one in rules.couplings}
-    ids = {*rules.rules, *default_rules().rules, *models}  # a test may say a dropped rule is quiet
+    names = alarm_names(rules, outside_models(replace(rules, couplings=())))
+    models = names - set(rules.rules)
+    ids = {*names, *default_rules().rules}  # a test may say a dropped rule is quiet
     asides = {*(one.area for one in test.calls), *(one.area for one in test.permits)}
     return {
         "rule": lambda: ids,

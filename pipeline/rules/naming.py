@@ -1,12 +1,13 @@
 """Names in a rule file that name nothing: sources, rules of chains, silences and inhibitions."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.rules.build import figures_of, some
 from pipeline.rules.document import Document, FigureTable, RuleTable
 from pipeline.rules.globs import LEVEL_WORDS, fits_any, instead_of, is_unclosed
 from pipeline.rules.mistakes import Flaw, Path
+from pipeline.rules.ruleset import RuleSet
 from pipeline.rules.watching import installed_kinds
 from sensors.quantities import QUANTITIES
 
@@ -49,7 +50,7 @@ def silence_flaws(document: Document) -> Iterator[Flaw]:
             missing = "ends" if silence.begins else "begins"
             problem = f"{missing} is missing: a schedule has both"
             yield Flaw(path, None, problem, f"add {missing} as HH:MM")
-        elif silence.begins and silence.begins == silence.ends:
+        elif silence.begins and silence.begins == silence.ends and not silence.days:
             problem = "ends when it begins"
             yield Flaw((*path, "ends"), silence.ends, problem, "leave both out for the whole day")
     for name, one in document.inhibitions.items():
@@ -61,6 +62,26 @@ def silence_flaws(document: Document) -> Iterator[Flaw]:
             yield Flaw((*path, "target"), dict(one.target), problem, "name other alarms")
 
 
+def unmatched_flaws(rules: RuleSet, names: Collection[str]) -> Iterator[Flaw]:
+    """Yield patterns of silences and inhibitions that fit none of the rules and models there are.
+
+    Args:
+        rules: The rule set.
+        names: Ids of its rules and of every warning model, installed ones too.
+    """
+    given: list[tuple[Path, Mapping[str, str]]] = [
+        (("silences", one.id, "matchers"), one.matchers) for one in rules.silences
+    ]
+    for one in rules.inhibitions:
+        given += [(("inhibitions", one.id, "source"), one.source)]
+        given += [(("inhibitions", one.id, "target"), one.target)]
+    for path, matchers in given:
+        glob = matchers.get("rule", "*")
+        if not fits_any(glob, names):
+            fix = instead_of(glob, names, "name a rule or a warning model")
+            yield Flaw((*path, "rule"), glob, "fits no rule", fix)
+
+
 def _matchers(
     path: Path, matchers: Mapping[Any, str], words: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Flaw]:
@@ -70,8 +91,7 @@ def _matchers(
             yield Flaw(where, glob, "a `[` without `]` fits nothing", "close it")
         elif name in words and not fits_any(glob, words[name]):
             known = f"use {', '.join(words[name])}" if len(words[name]) <= 12 else "name one"
-            otherwise = known if name != "rule" else "name a rule, or a model of `couplings`"
-            yield Flaw(where, glob, f"fits no {name}", instead_of(glob, words[name], otherwise))
+            yield Flaw(where, glob, f"fits no {name}", instead_of(glob, words[name], known))
 
 
 def _words(document: Document) -> Mapping[str, tuple[str, ...]]:
@@ -80,7 +100,6 @@ def _words(document: Document) -> Mapping[str, tuple[str, ...]]:
     domains |= {kind.domain for kind in installed_kinds().values()}
     domains |= {model.split(".", 1)[0] for model in document.couplings}
     return {
-        "rule": (*document.rules, *document.couplings),
         "level": LEVEL_WORDS,
         "domain": tuple(sorted(domains - {"any"})),
         "quantity": tuple(sorted(QUANTITIES)),

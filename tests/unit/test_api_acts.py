@@ -1,8 +1,11 @@
 """Acts over HTTP that make no sense are refused at once, and an id means one act."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any, cast
 
 import pytest
@@ -225,3 +228,31 @@ def test_an_act_sent_twice_is_taken_once_and_not_again_when_it_is_spent(run: Han
     do(run, Verb.UNSUPPRESS)
     run.step()
     assert "and has ended" in refused(run, Verb.SUPPRESS, id="a2")[1]
+
+
+def test_of_two_requests_at_one_time_with_one_id_one_is_taken(
+    run: HandRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Barrier(2)
+
+    def tell(act: OperatorAct) -> None:
+        with suppress(BrokenBarrierError):
+            both.wait(0.3)  # the other request would come by here if it could
+        run.waiting.append(act)
+
+    def ask(why: str) -> int:
+        try:
+            act_on_alarm(driven(run), ALARM, Verb.SUPPRESS, NewAct(id="a-1", why=why))
+        except ProblemError as refused:
+            return refused.status_code
+        return 202
+
+    monkeypatch.setattr(run, "tell", tell)
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(ask, ("works", "noise"))) == [202, 409]
+    assert len(run.waiting) == 1
+
+
+def test_figures_of_an_old_run_whose_rules_are_refused_today_are_shown(run: HandRun) -> None:
+    (run.folder / "rules.yaml").write_text("format: 1\nextends: nothing\n", encoding="utf-8")
+    assert show_kpis(driven(run), None).figures["operators"] == 12

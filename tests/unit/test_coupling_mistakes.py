@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from api.cli import app
 from api.commands.errors import run_guarded
+from api.rule_tests.sets import only
 from api.warning_models import check_models
 from pipeline.messages import RulesChanged, RuleText
-from pipeline.rules import RuleFileError, RuleSet, default_rules, load_rules
+from pipeline.rules import RuleFileError, RuleSet, default_rules, load_rules, rule_text
 from pipeline.warn.coupling.registry import models_in_use
 from pipeline.warn.coupling.site import Site
 from pipeline.warn.stage import WarnStage
@@ -66,6 +68,40 @@ def test_all_mistakes_of_couplings_are_told_in_the_order_of_the_file() -> None:
     with pytest.raises(RuleFileError, match="and 3 more") as refused:
         check_models(load_rules(f"{HEAD}{body}\n", "mine.yaml"))
     assert [one.line for one in refused.value.mistakes] == [4, 5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "silences: {s: {matchers: {rule: 'wter.*'}, why: x}}",
+            "matchers.rule = 'wter.*': fits no",
+        ),
+        (
+            "inhibitions: {i: {source: {rule: no.one}, target: {rule: gas.*}, equal: [], why: x}}",
+            "inhibitions.i.source.rule = 'no.one': fits no rule",
+        ),
+        ("silences: {s: {matchers: {rule: flood.rain_level_pump}, why: x}}", ""),
+    ],
+)
+def test_silences_are_held_against_all_rules_and_models(body: str, message: str) -> None:
+    tree = yaml.safe_load(rule_text("national"))
+    for key in ("couplings", *yaml.safe_load(body)):
+        del tree[key]
+    rules = load_rules(f"{yaml.safe_dump(tree)}\n{body}\n", "mine.yaml")
+    if not message:
+        check_models(rules)
+        return
+    with pytest.raises(RuleFileError) as refused:
+        check_models(rules)
+    assert message in str(refused.value)
+
+
+def test_an_expression_may_name_a_rule_of_the_file_that_a_test_leaves_out() -> None:
+    coupled = rules_with("my.own: {expression: water.pressure_drop >= blue or gas.flow_z >= blue}")
+    rules = only(coupled, ["water.pressure_drop"])
+    used = models_in_use(Site.of(pressure_registry(), None), rules)
+    assert "my.own" in {one.spec.id for one in used}
 
 
 def test_the_command_tells_all_of_them_in_words_and_in_json(

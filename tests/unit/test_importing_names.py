@@ -92,6 +92,12 @@ def test_the_table_of_devices_may_be_written_as_the_data_or_plainly(
     assert done.registry.numbers("x_m").tolist() == [1.5]
 
 
+def test_a_column_without_a_name_is_no_key(tmp_path: Path) -> None:
+    (tmp_path / "dt.csv").write_text(",device,area\n0,A,N\n", encoding="utf-8")
+    done = imported(tmp_path, LONG | {"devices_table": "dt.csv"}, rows("A"))
+    assert done.registry.texts("area") == ["N"]
+
+
 def test_devices_of_the_table_that_the_data_has_not_are_told(tmp_path: Path) -> None:
     (tmp_path / "dt.csv").write_text("device,area\nA,N\nPT-9,N\n", encoding="utf-8")
     done = imported(tmp_path, LONG | {"devices_table": "dt.csv"}, rows("A", "B"))

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import yaml
 
 from api.commands.errors import run_guarded
 from api.commands.rules import app
@@ -13,6 +14,7 @@ from api.rule_tests.durations import duration_ms
 from api.rule_tests.notation import NotationError, read_series
 from api.rule_tests.suite import cases_of, run_case
 from pipeline.errors import RuleError
+from pipeline.rules import rule_text
 
 MINUTE_MS = 60_000
 ONE = """\
@@ -181,3 +183,15 @@ def test_junit_is_xml_whatever_a_test_is_called(tmp_path: Path) -> None:
     assert call("test", str(file), "--junit", str(junit)) == 0
     (suite,) = ElementTree.parse(junit).getroot()
     assert [case.get("name") for case in suite] == ["ab<&"]
+
+
+def test_models_of_the_program_need_no_entry_in_couplings(tmp_path: Path) -> None:
+    tree = yaml.safe_load(rule_text("national"))
+    del tree["couplings"]
+    file = tmp_path / "bare.yaml"
+    file.write_text(yaml.safe_dump(tree), "utf-8")
+    for expect in (
+        "finding: {model: any.no_corroboration}",
+        "alarm: {rule: flood.rain_level_pump}",
+    ):
+        assert error_of(f"{{{expect}, none: true}}", f"rules: {file}\n{ONE}") == ""

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from pipeline.rules import RuleFileError, RuleSet
 from pipeline.rules.globs import instead_of
-from pipeline.rules.load import located
+from pipeline.rules.load import load_rules, located
 from pipeline.rules.management import Coupling
 from pipeline.rules.mistakes import Flaw
 from pipeline.warn.coupling.claims import WarningModel
@@ -107,7 +107,8 @@ def models_in_use(
     names = {*rules.rules, *known}
     for model, coupling in chosen.items():
         if coupling.is_on:
-            flaws += [*known[model].spec.flaws(coupling.figures), *_unknown_rules(coupling, names)]
+            flaws += known[model].spec.flaws(coupling.figures)
+            flaws += _unknown_rules(coupling, names, rules)
     if flaws:
         raise RuleFileError(located(rules, flaws))
     used: list[InUse] = []
@@ -217,12 +218,19 @@ def _unknown(coupling: Coupling, known: Mapping[str, object]) -> Flaw:
     return Flaw(path, None, "no such warning model", instead_of(coupling.model, known, fix))
 
 
-def _unknown_rules(coupling: Coupling, names: Collection[str]) -> Iterator[Flaw]:
-    """Yield the rules and models of an expression that there are none of."""
+def _unknown_rules(coupling: Coupling, names: Collection[str], rules: RuleSet) -> Iterator[Flaw]:
+    """Yield the rules and models of an expression that there are none of.
+
+    A set may hold some of its file's rules only (`only` of a rule test): the others are known.
+    """
     if not coupling.expression:
         return
     atoms = every_atom(parse(coupling.expression, coupling.model).node)
-    for rule in dict.fromkeys(atom.rule for atom in atoms if atom.rule not in names):
+    unknown = list(dict.fromkeys(atom.rule for atom in atoms if atom.rule not in names))
+    if unknown and rules.text:
+        whole = load_rules(rules.text, rules.source).rules
+        names, unknown = {*names, *whole}, [rule for rule in unknown if rule not in whole]
+    for rule in unknown:
         fix = instead_of(rule, names, "name a rule of the set")
         path = ("couplings", coupling.model, "expression")
         yield Flaw(path, None, f"no rule {rule!r}", fix)
